@@ -1,0 +1,90 @@
+//! The Invoke API of another Lambda emulator: `cargo lambda watch`, `sam local start-lambda`.
+
+use std::collections::BTreeMap;
+
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request, StatusCode, Uri, header::CONTENT_TYPE};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::{InvokeError, PAYLOAD_LIMIT_BYTES};
+
+/// `cargo lambda watch` hangs for good when more than about 100 invocations of a function are under way.
+const MAX_UNDER_WAY: usize = 64;
+
+/// An Invoke API elsewhere.
+#[derive(Debug)]
+pub(super) struct Remote {
+    base: String,
+    client: Client<HttpConnector, Body>,
+    /// The logical id of each binary: SAM knows functions by it, cargo lambda by the binary.
+    logical_ids: BTreeMap<String, String>,
+    under_way: Semaphore,
+}
+
+impl Remote {
+    pub(super) fn new(url: &str, aliases: &BTreeMap<String, String>) -> Result<Self, InvokeError> {
+        let base = url.trim_end_matches('/').to_owned();
+        let uri: Uri = base.parse().map_err(|error| InvokeError::Unavailable(format!("{url}: {error}")))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(InvokeError::Unavailable(format!("{url}: only http:// addresses are supported")));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Ok(Self {
+            base,
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            logical_ids: aliases.iter().map(|(id, binary)| (binary.clone(), id.clone())).collect(),
+            under_way: Semaphore::new(MAX_UNDER_WAY),
+        })
+    }
+
+    pub(super) async fn invoke(&self, name: &str, event: Bytes) -> Result<Bytes, InvokeError> {
+        let _permit = self.under_way.acquire().await.map_err(unavailable)?;
+        let (status, is_error, body) = self.post(name, event.clone()).await?;
+        let (status, is_error, body) = match self.logical_ids.get(name) {
+            Some(id) if status == StatusCode::NOT_FOUND => self.post(id, event).await?,
+            _ => (status, is_error, body),
+        };
+        if status == StatusCode::NOT_FOUND {
+            return Err(InvokeError::UnknownFunction);
+        }
+        let reported = || serde_json::from_slice::<Value>(&body).ok().filter(|report| report["errorType"].is_string());
+        if is_error || !status.is_success() {
+            let Some(report) = reported() else {
+                return Err(InvokeError::Unavailable(format!("{} answered {status}", self.base)));
+            };
+            let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
+            return Err(InvokeError::Failed { error_type: text("errorType"), message: text("errorMessage") });
+        }
+        Ok(body)
+    }
+
+    /// The status, whether the function itself failed, and the body.
+    async fn post(&self, name: &str, event: Bytes) -> Result<(StatusCode, bool, Bytes), InvokeError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}/2015-03-31/functions/{name}/invocations", self.base))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(event))
+            .map_err(unavailable)?;
+        let answer = self.client.request(request).await.map_err(unavailable)?;
+        let status = answer.status();
+        let is_error = answer.headers().contains_key("x-amz-function-error");
+        let body = axum::body::to_bytes(Body::new(answer.into_body()), PAYLOAD_LIMIT_BYTES).await;
+        Ok((status, is_error, body.map_err(unavailable)?))
+    }
+}
+
+fn unavailable(error: impl std::error::Error) -> InvokeError {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    InvokeError::Unavailable(message)
+}

@@ -1,0 +1,13 @@
+//! The functions and the AWS around them, on one machine.
+//!
+//! `serve` composes everything: the edge (HTTP API and WebSocket API), the AWS endpoint the functions call (DynamoDB,
+//! SQS, Lambda Invoke, `@connections`), a private Postgres when none is given, and the real function binaries behind
+//! a Lambda Runtime API. `template.yaml` is the only description of what exists: a route, queue or schedule that is
+//! missing there is missing here.
+
+pub mod aws;
+pub mod binaries;
+pub mod cli;
+pub mod lambda;
+pub mod template;
+pub mod urls;

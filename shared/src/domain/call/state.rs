@@ -1,0 +1,5 @@
+//! placeholder until written
+/// State.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State { /// other
+    Other(String) }

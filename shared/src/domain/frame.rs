@@ -1,0 +1,162 @@
+//! The frames that CRM clients get: one flat JSON object each.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    call::{Direction, Outcome, Status},
+    ids::{AppId, DialpadId},
+    time::Timestamp,
+};
+
+/// The most that a frame may hold, in bytes.
+pub const MAX_FRAME_BYTES: usize = 24 * 1024;
+
+/// The name of a client event. Clients ignore names they do not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum EventName {
+    /// A user's phone rings, or dials.
+    #[serde(rename = "call.ring")]
+    CallRing,
+    /// A call waits in a queue.
+    #[serde(rename = "call.queued")]
+    CallQueued,
+    /// A call was answered.
+    #[serde(rename = "call.started")]
+    CallStarted,
+    /// A call was put on hold.
+    #[serde(rename = "call.held")]
+    CallHeld,
+    /// A call came back from hold.
+    #[serde(rename = "call.resumed")]
+    CallResumed,
+    /// A call was parked.
+    #[serde(rename = "call.parked")]
+    CallParked,
+    /// A call ended; once for each leg.
+    #[serde(rename = "call.ended")]
+    CallEnded,
+    /// More became known of a call.
+    #[serde(rename = "call.updated")]
+    CallUpdated,
+    /// A recording of a call is ready.
+    #[serde(rename = "call.recording")]
+    CallRecording,
+    /// A message was left; once for each leg.
+    #[serde(rename = "voicemail.received")]
+    VoicemailReceived,
+    /// More became known of a message, its transcript for example.
+    #[serde(rename = "voicemail.updated")]
+    VoicemailUpdated,
+}
+
+/// What every frame of the event log begins with.
+#[derive(Clone, Debug, Serialize)]
+pub struct Envelope {
+    /// What happened.
+    pub event: EventName,
+    /// Stable id: the same wherever the event is seen.
+    pub id: Uuid,
+    /// Its place in the app's log.
+    pub seq: i64,
+    /// The tenant.
+    pub app_id: AppId,
+    /// When it happened, by Dialpad's clock.
+    pub occurred_at: Timestamp,
+    /// When the frame was made, by ours.
+    pub timestamp: Timestamp,
+}
+
+/// A frame about a call.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallFrame<'a> {
+    /// What, which, when.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// Dialpad's id of the leg.
+    pub call_id: DialpadId,
+    /// Our id of the leg.
+    pub call: Uuid,
+    /// Our id of the conversation: its first leg's.
+    pub parent_call_id: Uuid,
+    /// Ignore a frame whose version is not above the last one of this conversation.
+    pub version: i64,
+    /// Who called whom.
+    pub direction: Option<Direction>,
+    /// The number that called.
+    pub from_number: Option<&'a str>,
+    /// The number that was called.
+    pub to_number: Option<&'a str>,
+    /// Where the leg stands.
+    pub status: Status,
+    /// How it ended, once it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// The Dialpad user the leg is for.
+    pub user_id: Option<DialpadId>,
+    /// The group the leg is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<&'a str>,
+    /// The CRM user who is that Dialpad user.
+    pub target_crm_user: Option<&'a str>,
+    /// The name of the party outside.
+    pub contact_name: Option<&'a str>,
+    /// Time spent talking, rounded, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<i64>,
+    /// The same, exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// Where to hear the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_url: Option<&'a str>,
+    /// What was attached to the call through Dialpad's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_data: Option<&'a str>,
+    /// On `call.updated`: Dialpad's state that brought the news.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<&'a str>,
+    /// Whether a text was cut to keep the frame small.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A frame about a voicemail.
+#[derive(Clone, Debug, Serialize)]
+pub struct VoicemailFrame<'a> {
+    /// What, which, when.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// Our id of the message.
+    pub voicemail_id: Uuid,
+    /// Dialpad's id of the leg it was left on.
+    pub call_id: DialpadId,
+    /// Our id of that leg.
+    pub call: Uuid,
+    /// The number that called.
+    pub from_number: Option<&'a str>,
+    /// The number that was called.
+    pub to_number: Option<&'a str>,
+    /// The Dialpad user it was left to.
+    pub user_id: Option<DialpadId>,
+    /// The group it was left to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<&'a str>,
+    /// The CRM user who is that Dialpad user.
+    pub target_crm_user: Option<&'a str>,
+    /// The name of the caller.
+    pub contact_name: Option<&'a str>,
+    /// Its length, rounded.
+    pub duration_seconds: Option<i64>,
+    /// Its length, exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// Where to hear it.
+    pub recording_url: Option<&'a str>,
+    /// What it says, once Dialpad has written it down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<&'a str>,
+    /// Whether a text was cut to keep the frame small.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}

@@ -1,0 +1,33 @@
+//! What the functions share: the domain, and one module for each thing outside that they touch.
+//!
+//! `domain` knows the standard library, serde, chrono and uuid, and nothing else. Each other module that costs a
+//! dependency stands behind a feature of its own name, so that a function links what its IAM policy allows.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod problem;
+pub mod telemetry;
+
+#[cfg(feature = "auth")]
+pub mod auth;
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "dialpad")]
+pub mod dialpad;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "migrate")]
+pub mod migrate;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(feature = "push")]
+pub mod push;
+#[cfg(feature = "queue")]
+pub mod queue;
+#[cfg(feature = "registry")]
+pub mod registry;
+#[cfg(feature = "store")]
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
