@@ -6,8 +6,7 @@
 //! missing there is missing here.
 
 pub mod aws;
-pub mod binaries;
-pub mod cli;
+pub mod edge;
 pub mod lambda;
 pub mod template;
 pub mod urls;

@@ -64,8 +64,8 @@ mod tests {
         let clock = Clock::new();
         let start = clock.now();
         let turner = clock.clone();
-        let sleep = tokio::spawn(async move { clock.sleep_until(start + Duration::from_secs(600)).await });
-        turner.turn(Duration::from_secs(601));
+        let sleep = tokio::spawn(async move { clock.sleep_until(start + Duration::from_mins(10)).await });
+        turner.turn(Duration::from_mins(11));
         tokio::time::timeout(Duration::from_secs(5), sleep).await.unwrap().unwrap();
     }
 }

@@ -67,23 +67,16 @@ async fn integrate(
     let received = Received { request, path, route, body, request_id, at: gateway.clock.now() };
     let event = http_event::build(&received, &gateway.domain);
     match gateway.invoke(route.function, event).await {
-        Ok(answer) => http_response::from_answer(answer).unwrap_or_else(|malformed| {
+        Ok(answer) => http_response::from_answer(&answer).unwrap_or_else(|malformed| {
             tracing::error!(function = route.function, reason = malformed.0, "the function's answer is malformed");
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }),
-        Err(failure) => refusal(route.function, failure),
-    }
-}
-
-fn refusal(function: &str, failure: Failure) -> Response {
-    match failure {
-        Failure::TimedOut => {
-            tracing::error!(function, "the function took longer than the integration may");
-            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-        }
-        Failure::Function(error) => {
-            tracing::error!(function, error = &error as &dyn std::error::Error, "the function failed");
-            http_response::from_failure(&error)
+        Err(failure) => {
+            failure.log(route.function, route.key);
+            match failure {
+                Failure::TimedOut => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+                Failure::Function(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+            }
         }
     }
 }

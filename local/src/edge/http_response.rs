@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::event::is_of_the_connection;
-use crate::lambda::InvokeError;
 
 /// What is wrong with an answer.
 #[derive(Debug)]
@@ -20,21 +19,19 @@ pub(super) fn message(status: StatusCode, text: &str) -> Response {
     respond(status, HeaderMap::from_iter([json_type()]), Body::from(json!({ "message": text }).to_string()))
 }
 
-/// The answer for an invocation that failed.
-pub(super) fn from_failure(error: &InvokeError) -> Response {
-    match error {
-        InvokeError::UnknownFunction | InvokeError::Failed { .. } | InvokeError::TimedOut => {
-            message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-        }
-        InvokeError::Unavailable(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
-    }
-}
-
 /// Turns an answer into a response: in payload format 2.0, or, without a `statusCode`, any JSON as a 200.
-pub(super) fn from_answer(answer: Value) -> Result<Response, Malformed> {
+pub(super) fn from_answer(answer: &Value) -> Result<Response, Malformed> {
     match answer {
-        Value::Object(fields) if fields.contains_key("statusCode") => proxied(&fields),
-        other => Ok(respond(StatusCode::OK, HeaderMap::from_iter([json_type()]), Body::from(other.to_string()))),
+        Value::Object(fields) if fields.contains_key("statusCode") => proxied(fields),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
+            let body = Body::from(answer.to_string());
+            Ok(respond(StatusCode::OK, HeaderMap::from_iter([json_type()]), body))
+        }
     }
 }
 

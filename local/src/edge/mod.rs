@@ -80,8 +80,8 @@ impl Default for Limits {
             body_bytes: 10 * 1024 * 1024,
             message_bytes: 128 * 1024,
             frame_bytes: 32 * 1024,
-            idle: Duration::from_secs(10 * 60),
-            age: Duration::from_secs(2 * 60 * 60),
+            idle: Duration::from_mins(10),
+            age: Duration::from_hours(2),
             buffered_bytes: 1024 * 1024,
             write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(1),
@@ -200,6 +200,18 @@ enum Failure {
     TimedOut,
     /// It was invoked and failed, or could not be invoked.
     Function(InvokeError),
+}
+
+impl Failure {
+    fn log(&self, function: &str, route: &str) {
+        match self {
+            Self::TimedOut => tracing::error!(function, route, "the function took longer than the integration may"),
+            Self::Function(error) => {
+                let error = error as &dyn std::error::Error;
+                tracing::error!(function, route, error, "the function failed");
+            }
+        }
+    }
 }
 
 impl Gateway {

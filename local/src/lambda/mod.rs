@@ -17,10 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use self::pool::Pool;
 use self::remote::Remote;
+use crate::edge::Invoke;
 
 /// The largest event and the largest answer of a synchronous invocation, as in AWS.
 pub const PAYLOAD_LIMIT_BYTES: usize = 6 * 1024 * 1024;
@@ -152,6 +154,16 @@ impl Lambda {
         }
     }
 
+    /// Whether there is a function of that name. Another Invoke API is not asked; it is taken to know all names.
+    #[must_use]
+    pub fn knows(&self, function: &str) -> bool {
+        let name = self.shared.aliases.get(function).map_or(function, String::as_str);
+        match &self.shared.functions {
+            Functions::Processes(pools) => pools.contains_key(name),
+            Functions::Remote(_) => true,
+        }
+    }
+
     /// Ends all processes, after a short time for what they are at.
     pub async fn shut_down(&self) {
         if let Functions::Processes(pools) = &self.shared.functions {
@@ -162,5 +174,12 @@ impl Lambda {
                 pool.wait_until_stopped().await;
             }
         }
+    }
+}
+
+impl Invoke for Lambda {
+    fn invoke(&self, function: &str, event: Value) -> BoxFuture<'_, Result<Value, InvokeError>> {
+        let function = function.to_owned();
+        Box::pin(async move { Self::invoke(self, &function, event).await })
     }
 }

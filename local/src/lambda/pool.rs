@@ -173,6 +173,7 @@ impl Pool {
     pub(super) fn note_end(&self, had_asked: bool, reason: &str) {
         let mut state = self.lock();
         state.processes -= 1;
+        state.idle.retain(|idle| !idle.is_closed());
         state.failures = state.failures.saturating_add(1);
         if !had_asked {
             state.starting -= 1;

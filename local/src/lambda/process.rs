@@ -1,8 +1,7 @@
 //! One process of a function: started, watched, and killed when an invocation takes too long.
 
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::sync::Arc;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -129,7 +128,7 @@ async fn watch(process: &Process, child: &mut Child) -> std::io::Result<String> 
     let name = &process.pool.function().name;
     tokio::select! {
         status = child.wait() => {
-            let reason = format!("Runtime exited with error: {}", describe(status?));
+            let reason = format!("Runtime exited with error: {}", status?);
             tracing::warn!(function = %name, reason, "process ended");
             Ok(reason)
         }
@@ -170,6 +169,14 @@ impl Process {
         self.lock().running = Some(Running { id: id.clone(), deadline: Instant::now() + timeout, reply });
         self.taken.notify_one();
         Some(Taken { id, event, timeout })
+    }
+
+    pub(super) fn function_name(&self) -> &str {
+        &self.pool.function().name
+    }
+
+    pub(super) fn region(&self) -> &str {
+        self.pool.function().environment.get("AWS_REGION").map_or("us-east-1", String::as_str)
     }
 
     /// Passes the outcome of the invocation `id` on; false when the process is not at that one.
@@ -216,8 +223,4 @@ impl Process {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
 }

@@ -77,8 +77,12 @@ impl Account {
         if self.can_use(&path, purpose) {
             return Ok(path);
         }
-        if path.join("PG_VERSION").exists() {
-            return Err(Error::Unreachable { path });
+        if purpose == Purpose::Data && !is_new && !is_empty(&path) {
+            return if path.join("PG_VERSION").exists() {
+                Err(Error::Unreachable { path })
+            } else {
+                Err(Error::NotADatabase { path })
+            };
         }
         if is_new {
             fs::remove_dir(&path).map_err(Error::io("remove", &path))?;

@@ -55,7 +55,7 @@ pub struct Options {
 /// A running server. It stops when this value is dropped, or when the process ends in whatever way.
 pub struct Server {
     port: u16,
-    bin_dir: PathBuf,
+    binaries: Binaries,
     lifeline: Lifeline,
     data: DataDir,
 }
@@ -80,8 +80,8 @@ impl Server {
             // The shell that would remove it was perhaps never started.
             let _ = fs::remove_dir_all(&data.path);
         }
-        let (lifeline, bin_dir, port) = started?;
-        Ok(Self { port, bin_dir, lifeline, data })
+        let (lifeline, binaries, port) = started?;
+        Ok(Self { port, binaries, lifeline, data })
     }
 
     fn start_on(
@@ -89,7 +89,7 @@ impl Server {
         account: &Account,
         options: &Options,
         say: &dyn Fn(&str),
-    ) -> Result<(Lifeline, PathBuf, u16), Error> {
+    ) -> Result<(Lifeline, Binaries, u16), Error> {
         let major = data.major()?;
         let binaries = Search {
             account,
@@ -109,7 +109,7 @@ impl Server {
         for _ in 0..PORT_ATTEMPTS {
             let port = choose_port(options.port, data.last_port())?;
             if let Some(lifeline) = launch(data, account, &binaries, options.durable, port)? {
-                return Ok((lifeline, binaries.folder, port));
+                return Ok((lifeline, binaries, port));
             }
         }
         Err(Error::Start { outcome: "found no free port", log: data.log_tail() })
@@ -133,6 +133,12 @@ impl Server {
         &self.data.path
     }
 
+    /// Its major version.
+    #[must_use]
+    pub fn major(&self) -> u32 {
+        self.binaries.major
+    }
+
     /// Whether it still runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -142,7 +148,7 @@ impl Server {
     /// A client program such as `psql`, beside the server's programs or on PATH.
     #[must_use]
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        binaries::program_beside(&self.bin_dir, name)
+        binaries::program_beside(&self.binaries.folder, name)
     }
 }
 

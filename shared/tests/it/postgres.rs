@@ -1,6 +1,9 @@
 //! The private server: it starts, keeps its data, and is never left behind.
 
-use shared::postgres::{Error, Options, Server};
+use shared::{
+    postgres::{Error, Options, Server},
+    testing::server_options,
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -16,12 +19,12 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 const HELD_FOLDER: &str = "TEST_HELD_FOLDER";
 
 fn on(folder: &Path) -> Options {
-    Options { data_dir: Some(folder.to_owned()), ..Options::default() }
+    Options { data_dir: Some(folder.to_owned()), ..server_options() }
 }
 
 #[test]
 fn a_temporary_server_leaves_nothing_behind() {
-    let server = Server::start(Options::default()).unwrap();
+    let server = Server::start(server_options()).unwrap();
     let (port, folder) = (server.port(), server.data_dir().to_owned());
     assert!(server.is_running());
     assert!(folder.exists());
@@ -114,7 +117,7 @@ fn a_folder_with_something_else_in_it_is_left_alone() {
     let folder = Folder::new("other");
     fs::create_dir_all(&folder.0).unwrap();
     fs::write(folder.0.join("thesis.txt"), "years of work").unwrap();
-    assert!(matches!(Server::start(on(&folder.0)), Err(Error::NotADatabase { .. } | Error::Foreign { .. })));
+    assert!(matches!(Server::start(on(&folder.0)), Err(Error::NotADatabase { .. })));
     assert!(folder.0.join("thesis.txt").exists());
 }
 
@@ -122,7 +125,7 @@ fn a_folder_with_something_else_in_it_is_left_alone() {
 fn a_taken_port_is_named() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let error = Server::start(Options { port: Some(port), ..Options::default() }).err().unwrap();
+    let error = Server::start(Options { port: Some(port), ..server_options() }).err().unwrap();
     assert!(error.to_string().contains(&port.to_string()), "{error}");
 }
 
@@ -166,9 +169,9 @@ async fn run(server: &Server, sql: &str) -> Option<String> {
     let messages = client.simple_query(sql).await.unwrap();
     drop(client);
     connection.await.unwrap().unwrap();
-    messages.iter().rev().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
+    messages.iter().rev().find_map(|message| {
+        let SimpleQueryMessage::Row(row) = message else { return None };
+        row.get(0).map(str::to_owned)
     })
 }
 

@@ -1,0 +1,56 @@
+//! SQS: the event queue and the push queue, and what travels on them.
+
+mod message;
+
+pub use message::{Entry, EventMessage, PushMessage, SpilledDelivery};
+
+use aws_sdk_sqs::Client;
+use serde::Serialize;
+
+/// The most one message may hold, in bytes: SQS takes 1 MiB.
+pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// A queue to send to.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+/// A message could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is larger than SQS takes.
+    #[error("fit the message into the queue")]
+    TooLarge,
+    /// It cannot be written as JSON.
+    #[error("write the message as JSON")]
+    Json(#[from] serde_json::Error),
+    /// SQS refused it, or is away.
+    #[error("send a message")]
+    Send(#[source] Box<aws_sdk_sqs::error::SdkError<aws_sdk_sqs::operation::send_message::SendMessageError>>),
+}
+
+impl Queue {
+    /// The queue of this URL.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, url: &str) -> Self {
+        Self { client: Client::new(config), url: url.to_owned() }
+    }
+
+    /// Sends one message.
+    pub async fn send(&self, message: &impl Serialize) -> Result<(), Error> {
+        let body = serde_json::to_string(message)?;
+        if body.len() > MAX_MESSAGE_BYTES {
+            return Err(Error::TooLarge);
+        }
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| Error::Send(Box::new(error)))
+    }
+}

@@ -1,0 +1,126 @@
+//! `apps`: the tenants.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::{GenericClient, Row, types::Type};
+
+use super::Result;
+use crate::{config::Secret, domain::ids::AppId};
+
+/// A tenant.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its id.
+    pub id: AppId,
+    /// What operators call it.
+    pub name: String,
+    /// Whether its keys are honoured and its events pushed.
+    pub is_active: bool,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed last.
+    pub updated_at: DateTime<Utc>,
+    /// When a key was last made or rotated.
+    pub api_key_rotated_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Row> for App {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: AppId(row.get("id")),
+            name: row.get("name"),
+            is_active: row.get("is_active"),
+            created_at: row.get("created_at"),
+            updated_at: row.get("updated_at"),
+            api_key_rotated_at: row.get("api_key_rotated_at"),
+        }
+    }
+}
+
+/// How an app's deliveries are authenticated.
+#[derive(Clone, Debug)]
+pub struct WebhookSecrets {
+    /// The app.
+    pub app_id: AppId,
+    /// The secrets that are honoured now, the current one first. During a rotation there are two.
+    pub secrets: Vec<Secret>,
+    /// Whether a delivery without a signature is taken.
+    pub allow_unsigned: bool,
+}
+
+const COLUMNS: &str = "id, name, is_active, created_at, updated_at, api_key_rotated_at";
+
+/// Adds a tenant with its webhook secret.
+pub async fn insert(
+    db: &(impl GenericClient + Sync),
+    id: AppId,
+    name: &str,
+    webhook_secret: &Secret,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    db.execute_typed(
+        "-- apps.insert
+         WITH app AS (
+             INSERT INTO apps (id, name, webhook_secret, created_at, updated_at) VALUES ($1, $2, $3, $4, $4) RETURNING id)
+         INSERT INTO app_streams (app_id) SELECT id FROM app",
+        &[
+            (&id.0, Type::UUID),
+            (&name, Type::TEXT),
+            (&webhook_secret.expose(), Type::TEXT),
+            (&now, Type::TIMESTAMPTZ),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// One tenant.
+pub async fn find(db: &(impl GenericClient + Sync), id: AppId) -> Result<Option<App>> {
+    let row = db
+        .query_typed_opt(&format!("-- apps.find\nSELECT {COLUMNS} FROM apps WHERE id = $1"), &[(&id.0, Type::UUID)])
+        .await?;
+    Ok(row.as_ref().map(App::from))
+}
+
+/// One tenant, locked until the end of the transaction, so that two changes of its keys come one after the other.
+pub async fn lock(db: &(impl GenericClient + Sync), id: AppId) -> Result<Option<App>> {
+    let row = db
+        .query_typed_opt(
+            &format!("-- apps.lock\nSELECT {COLUMNS} FROM apps WHERE id = $1 FOR UPDATE"),
+            &[(&id.0, Type::UUID)],
+        )
+        .await?;
+    Ok(row.as_ref().map(App::from))
+}
+
+/// How the deliveries of one app are authenticated; inactive apps too, their deliveries are still stored.
+pub async fn webhook_secrets(
+    db: &(impl GenericClient + Sync),
+    id: AppId,
+    now: DateTime<Utc>,
+) -> Result<Option<WebhookSecrets>> {
+    let row = db
+        .query_typed_opt(
+            "-- apps.webhook_secrets
+             SELECT webhook_secret, allow_unsigned_webhooks,
+                    CASE WHEN previous_webhook_secret_expires_at > $2 THEN previous_webhook_secret END AS previous
+             FROM apps WHERE id = $1",
+            &[(&id.0, Type::UUID), (&now, Type::TIMESTAMPTZ)],
+        )
+        .await?;
+    Ok(row.map(|row| {
+        let secrets: [Option<String>; 2] = [row.get("webhook_secret"), row.get("previous")];
+        WebhookSecrets {
+            app_id: id,
+            secrets: secrets.into_iter().flatten().map(Secret::new).collect(),
+            allow_unsigned: row.get("allow_unsigned_webhooks"),
+        }
+    }))
+}
+
+/// The only active app, if there is exactly one: then a delivery needs not say whose it is.
+pub async fn only_active(db: &(impl GenericClient + Sync)) -> Result<Option<AppId>> {
+    let rows = db
+        .query_typed("-- apps.only_active\nSELECT id FROM apps WHERE is_active LIMIT 2", &[])
+        .await?;
+    Ok(if let [row] = rows.as_slice() { Some(AppId(row.get("id"))) } else { None })
+}

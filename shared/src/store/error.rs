@@ -1,0 +1,68 @@
+//! What can go wrong between us and the database.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+/// The result of talking to the database.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The database did not do what was asked. "Not found" is not among it: that is an `Option`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database's address or its TLS settings cannot be used.
+    #[error("use the database's address")]
+    Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No connection could be had.
+    #[error("connect to the database")]
+    Connect(#[source] PoolError),
+    /// A statement failed.
+    #[error("run a statement")]
+    Statement(#[from] tokio_postgres::Error),
+    /// It took longer than the caller could wait.
+    #[error("wait for the database")]
+    TooSlow,
+    /// A row holds what our own code never writes.
+    #[error("read column {column} of {table}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+impl Error {
+    /// Whether the database is away or overloaded: the same request may succeed later, untouched.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::TooSlow => true,
+            Self::Configuration(_) | Self::Inconsistent { .. } => false,
+            Self::Statement(error) => error.is_closed() || error.code().map_or_else(|| is_io(error), is_transient),
+        }
+    }
+
+    /// The constraint that was violated, if that is what happened.
+    #[must_use]
+    pub fn constraint(&self) -> Option<&str> {
+        if let Self::Statement(error) = self { error.as_db_error()?.constraint() } else { None }
+    }
+
+    /// Whether the database refused a value as such: no retry will help.
+    #[must_use]
+    pub fn is_refused_value(&self) -> bool {
+        // Class 22 is "data exception"; 54 is "program limit exceeded" (nesting too deep, value too long).
+        matches!(self, Self::Statement(error)
+            if error.code().is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("54")))
+    }
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+}
+
+fn is_transient(code: &SqlState) -> bool {
+    // 08 connection exception, 40 transaction rollback, 53 insufficient resources, 55 object in use (lock time-out),
+    // 57 operator intervention (shutdown, statement time-out), 58 system error.
+    ["08", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
+}

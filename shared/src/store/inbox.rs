@@ -1,0 +1,256 @@
+//! `webhook_events` as they come in and are worked off.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::{GenericClient, types::Type};
+use uuid::Uuid;
+
+use super::{Error, Result};
+use crate::domain::ids::{AppId, DialpadId, new_id};
+
+/// A delivery to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NewEvent<'a> {
+    /// Whose it is.
+    pub app_id: AppId,
+    /// Dialpad's state, or the family.
+    pub event_type: &'a str,
+    /// The claims, fit for jsonb.
+    pub json: &'a str,
+    /// What makes it the same delivery when it comes again.
+    pub dedupe_key: &'a [u8],
+    /// When it arrived.
+    pub received_at: DateTime<Utc>,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is stored.
+    New,
+    /// It was stored before.
+    Duplicate,
+}
+
+/// Stores a delivery once. A payload that jsonb cannot hold (nested too deep, a number too large) is kept as one string.
+pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>) -> Result<Accepted> {
+    match insert(db, event, "$4::jsonb").await {
+        Err(error) if error.is_refused_value() => insert(db, event, "to_jsonb($4)").await,
+        outcome => outcome,
+    }
+}
+
+async fn insert(db: &(impl GenericClient + Sync), event: NewEvent<'_>, payload: &str) -> Result<Accepted> {
+    let inserted = db
+        .execute_typed(
+            &format!(
+                "-- inbox.accept
+                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at)
+                 VALUES ($1, $2, $3, {payload}, $5, $6, $6) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
+            ),
+            &[
+                (&new_id(), Type::UUID),
+                (&event.app_id.0, Type::UUID),
+                (&event.event_type, Type::TEXT),
+                (&event.json, Type::TEXT),
+                (&event.dedupe_key, Type::BYTEA),
+                (&event.received_at, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await?;
+    Ok(if inserted == 1 { Accepted::New } else { Accepted::Duplicate })
+}
+
+/// An event that waits to be applied.
+#[derive(Clone, Debug)]
+pub struct PendingEvent {
+    /// Its row.
+    pub id: Uuid,
+    /// Dialpad's state, or the family; what a person wrote there when the row was made by hand.
+    pub event_type: String,
+    /// The claims, as JSON text.
+    pub payload: String,
+    /// When it arrived.
+    pub received_at: DateTime<Utc>,
+    /// How often it failed.
+    pub attempts: i32,
+}
+
+/// Locks an app's stream until the end of the transaction. `None`: somebody else works on it, or there is no such app.
+/// Whoever works on it looks again after its commit, so skipping is safe.
+pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<Option<i64>> {
+    let row = db
+        .query_typed_opt(
+            "-- inbox.lock_stream
+             SELECT last_seq FROM app_streams WHERE app_id = $1 FOR UPDATE SKIP LOCKED",
+            &[(&app_id.0, Type::UUID)],
+        )
+        .await?;
+    Ok(row.map(|row| row.get("last_seq")))
+}
+
+/// The oldest events of an app that are due.
+pub async fn pending(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<PendingEvent>> {
+    let rows = db
+        .query_typed(
+            "-- inbox.pending
+             SELECT id, event_type, payload::text AS payload, received_at, attempts FROM webhook_events
+             WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL AND due_at <= $2
+             ORDER BY received_at, id LIMIT $3",
+            &[(&app_id.0, Type::UUID), (&now, Type::TIMESTAMPTZ), (&limit, Type::INT8)],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| PendingEvent {
+            id: row.get("id"),
+            event_type: row.get("event_type"),
+            payload: row.get("payload"),
+            received_at: row.get("received_at"),
+            attempts: row.get("attempts"),
+        })
+        .collect())
+}
+
+/// The apps that have due events. Apps that were inserted by hand get their stream first.
+pub async fn apps_with_pending(db: &(impl GenericClient + Sync), now: DateTime<Utc>) -> Result<Vec<AppId>> {
+    let rows = db
+        .query_typed(
+            "-- inbox.apps_with_pending
+             WITH missing AS (
+                 INSERT INTO app_streams (app_id)
+                 SELECT id FROM apps a WHERE NOT EXISTS (SELECT FROM app_streams s WHERE s.app_id = a.id)
+                 ON CONFLICT DO NOTHING)
+             SELECT id FROM apps a WHERE EXISTS (
+                 SELECT FROM webhook_events e WHERE e.app_id = a.id
+                 AND e.processed_at IS NULL AND e.dead_at IS NULL AND e.due_at <= $1)
+             ORDER BY id",
+            &[(&now, Type::TIMESTAMPTZ)],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| AppId(row.get("id"))).collect())
+}
+
+/// An event that was applied, and the leg it belongs to if it is of a call.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its row.
+    pub id: Uuid,
+    /// The leg.
+    pub call_id: Option<DialpadId>,
+    /// Dialpad's time of it.
+    pub event_timestamp: Option<DateTime<Utc>>,
+}
+
+/// Marks events as applied.
+pub async fn finish(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    events: &[Finished],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    let calls: Vec<Option<i64>> = events.iter().map(|event| event.call_id.map(|id| id.0)).collect();
+    let times: Vec<Option<DateTime<Utc>>> = events.iter().map(|event| event.event_timestamp).collect();
+    let updated = db
+        .execute_typed(
+            "-- inbox.finish
+             UPDATE webhook_events e SET processed_at = $5, call_id = f.call_id, event_timestamp = f.event_timestamp
+             FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS f (id, call_id, event_timestamp)
+             WHERE e.app_id = $1 AND e.id = f.id",
+            &[
+                (&app_id.0, Type::UUID),
+                (&ids, Type::UUID_ARRAY),
+                (&calls, Type::INT8_ARRAY),
+                (&times, Type::TIMESTAMPTZ_ARRAY),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await?;
+    if usize::try_from(updated) == Ok(events.len()) {
+        Ok(())
+    } else {
+        Err(Error::Inconsistent { table: "webhook_events", column: "processed_at" })
+    }
+}
+
+/// Sets events aside that can never be applied, with the reason of each.
+pub async fn give_up(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    events: &[(Uuid, String)],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let (ids, reasons): (Vec<Uuid>, Vec<&str>) = events.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
+    db.execute_typed(
+        "-- inbox.give_up
+         UPDATE webhook_events e SET dead_at = $4, attempts = e.attempts + 1, last_error = f.reason
+         FROM unnest($2::uuid[], $3::text[]) AS f (id, reason) WHERE e.app_id = $1 AND e.id = f.id",
+        &[
+            (&app_id.0, Type::UUID),
+            (&ids, Type::UUID_ARRAY),
+            (&reasons, Type::TEXT_ARRAY),
+            (&now, Type::TIMESTAMPTZ),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Puts an event off after a failure that may pass.
+pub async fn retry_later(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    event: Uuid,
+    reason: &str,
+    due_at: DateTime<Utc>,
+) -> Result<()> {
+    db.execute_typed(
+        "-- inbox.retry_later
+         UPDATE webhook_events SET attempts = attempts + 1, last_error = $3, due_at = $4 WHERE app_id = $1 AND id = $2",
+        &[
+            (&app_id.0, Type::UUID),
+            (&event, Type::UUID),
+            (&reason, Type::TEXT),
+            (&due_at, Type::TIMESTAMPTZ),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// How long to wait after this many failures: doubling from one second to five minutes, spread by `jitter` (0 to 1) over
+/// the upper half.
+#[must_use]
+pub fn backoff(attempts: i32, jitter: f64) -> Duration {
+    let seconds = 2f64.powi(attempts.clamp(0, 9)).min(300.0);
+    Duration::from_secs_f64(seconds * (0.5 + jitter.clamp(0.0, 1.0) / 2.0))
+}
+
+/// How much waits, over all apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events not yet applied.
+    pub pending: i64,
+    /// Age of the oldest, in seconds.
+    pub oldest_seconds: i64,
+}
+
+/// Measures the backlog.
+pub async fn backlog(db: &(impl GenericClient + Sync), now: DateTime<Utc>) -> Result<Backlog> {
+    let row = db
+        .query_typed_one(
+            "-- inbox.backlog
+             SELECT count(*) AS pending, coalesce(extract(epoch FROM $1 - min(received_at)), 0)::bigint AS oldest
+             FROM webhook_events WHERE processed_at IS NULL AND dead_at IS NULL",
+            &[(&now, Type::TIMESTAMPTZ)],
+        )
+        .await?;
+    Ok(Backlog { pending: row.get("pending"), oldest_seconds: row.get::<_, i64>("oldest").max(0) })
+}

@@ -1,0 +1,16 @@
+//! Postgres, the system of record. One module for each table or concern; every statement takes the tenant.
+//!
+//! Statements are unnamed (`query_typed`: one round trip, and a pooler in transaction mode works), begin with a comment
+//! that names the function, and give each parameter its type.
+
+pub mod apps;
+mod connect;
+mod error;
+pub mod event_log;
+pub mod folding;
+pub mod inbox;
+pub mod keys;
+
+pub use connect::{Connection, Store, Settings, connect};
+pub use error::{Error, Result};
+pub use tokio_postgres::{GenericClient, Transaction};

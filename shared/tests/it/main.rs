@@ -1,0 +1,5 @@
+//! The library against the real things: Postgres, processes, sockets.
+#![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
+
+mod migrations;
+mod postgres;
