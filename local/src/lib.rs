@@ -6,7 +6,17 @@
 //! missing there is missing here.
 
 pub mod aws;
+pub mod binaries;
+pub mod cli;
+pub mod console;
+pub mod database;
 pub mod edge;
+pub mod environment;
 pub mod lambda;
+pub mod ports;
+pub mod schedule;
+pub mod serve;
+pub mod settings;
+pub mod telemetry;
 pub mod template;
 pub mod urls;

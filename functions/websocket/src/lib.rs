@@ -1,1 +1,57 @@
-//! placeholder
+//! The WebSocket API's routes: `$connect` authenticates and registers, `$disconnect` forgets, `$default` answers what a
+//! client says, by route response. Events themselves come from the broadcaster.
+
+mod config;
+mod connect;
+mod error;
+mod message;
+
+pub use config::Config;
+pub use message::{Reply, Replay};
+
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use shared::{clock::Clock, registry::Registry, store::Store, telemetry::Chain};
+use tracing::{info, warn};
+
+/// What the routes need.
+pub struct Sockets {
+    /// Keys and the event log.
+    pub store: Store,
+    /// Who is connected.
+    pub registry: Registry,
+    /// The time.
+    pub clock: Box<dyn Clock>,
+    /// Whether `?api_key=` is honoured.
+    pub allow_api_key_in_url: bool,
+}
+
+/// Answers one event of the WebSocket API. A status other than 200 refuses a handshake; a body goes back to the client.
+pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
+    let connection_id = event.request_context.connection_id.clone().unwrap_or_default();
+    match event.request_context.route_key.as_deref() {
+        Some("$connect") => answer(connect::connect(sockets, &connection_id, &event).await, None),
+        Some("$disconnect") => {
+            disconnect(sockets, &connection_id).await;
+            answer(200, None)
+        }
+        _ => {
+            let reply = message::reply(sockets, &connection_id, event.body.as_deref().unwrap_or_default()).await;
+            answer(200, Some(reply.to_json()))
+        }
+    }
+}
+
+/// Forgets a connection. API Gateway may never say that it closed, so nothing depends on this.
+async fn disconnect(sockets: &Sockets, connection_id: &str) {
+    match sockets.registry.remove(connection_id).await {
+        Ok(()) => info!(component = "WebSocket", connection_id, "disconnected"),
+        Err(error) => warn!(component = "WebSocket", connection_id, error = %Chain(&error), "could not forget a connection"),
+    }
+}
+
+fn answer(status: i64, body: Option<String>) -> ApiGatewayProxyResponse {
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = status;
+    response.body = body.map(Into::into);
+    response
+}

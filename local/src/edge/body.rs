@@ -53,7 +53,8 @@ mod tests {
     use super::*;
 
     fn chunked(chunks: &[&'static str]) -> Body {
-        let chunks: Vec<_> = chunks.iter().map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes()))).collect();
+        let chunks: Vec<_> =
+            chunks.iter().map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes()))).collect();
         Body::from_stream(stream::iter(chunks))
     }
 

@@ -125,6 +125,7 @@ impl Connection {
 
     /// When the last message was, either way.
     pub(super) fn last_active_at(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.last_active_millis.load(Ordering::Acquire)).unwrap_or(self.connected_at)
+        DateTime::from_timestamp_millis(self.last_active_millis.load(Ordering::Acquire))
+            .unwrap_or(self.connected_at)
     }
 }

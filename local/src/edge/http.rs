@@ -68,7 +68,11 @@ async fn integrate(
     let event = http_event::build(&received, &gateway.domain);
     match gateway.invoke(route.function, event).await {
         Ok(answer) => http_response::from_answer(&answer).unwrap_or_else(|malformed| {
-            tracing::error!(function = route.function, reason = malformed.0, "the function's answer is malformed");
+            tracing::error!(
+                function = route.function,
+                reason = malformed.0,
+                "the function's answer is malformed"
+            );
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }),
         Err(failure) => {

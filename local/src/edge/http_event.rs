@@ -83,7 +83,8 @@ fn headers(received: &Received<'_>, domain: &str) -> Map<String, Value> {
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let values =
+        headers.get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     values
         .flat_map(|value| value.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>())
         .filter(|cookie| !cookie.is_empty())

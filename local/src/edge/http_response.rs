@@ -74,7 +74,7 @@ fn proxied(fields: &Map<String, Value>) -> Result<Response, Malformed> {
         Some(_) => return Err(Malformed("body is not a text")),
     };
     if !headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     }
     Ok(respond(status, headers, body))
 }

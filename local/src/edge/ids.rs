@@ -13,7 +13,8 @@ pub(super) fn opaque() -> String {
     let bytes = random.as_bytes();
     // Bytes 6 and 8 of a version 4 UUID hold its version and variant; the others are random throughout.
     let picked = [
-        bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[7], bytes[9], bytes[10], bytes[11], bytes[12],
+        bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[7], bytes[9], bytes[10], bytes[11],
+        bytes[12],
     ];
     URL_SAFE.encode(picked)
 }

@@ -86,7 +86,10 @@ async fn find(State(gateway): State<Arc<Gateway>>, Path((stage, id)): Target) ->
     Ok(answer(StatusCode::OK, Body::from(description(&connection))))
 }
 
-async fn close(State(gateway): State<Arc<Gateway>>, Path((stage, id)): Target) -> Result<Response, Exception> {
+async fn close(
+    State(gateway): State<Arc<Gateway>>,
+    Path((stage, id)): Target,
+) -> Result<Response, Exception> {
     check(&gateway, &stage)?;
     let connection = gateway.connections.remove(&id).ok_or(Exception::Gone)?;
     connection.close();
@@ -98,10 +101,11 @@ fn check(gateway: &Gateway, stage: &str) -> Result<(), Exception> {
 }
 
 async fn read(gateway: &Gateway, message: Body) -> Result<Utf8Bytes, Exception> {
-    let message: Bytes = body::read(message, gateway.limits.message_bytes).await.map_err(|error| match error {
-        body::Unreadable::TooLarge => Exception::PayloadTooLarge,
-        body::Unreadable::Broken => Exception::BadRequest,
-    })?;
+    let message: Bytes =
+        body::read(message, gateway.limits.message_bytes).await.map_err(|error| match error {
+            body::Unreadable::TooLarge => Exception::PayloadTooLarge,
+            body::Unreadable::Broken => Exception::BadRequest,
+        })?;
     Utf8Bytes::try_from(message).map_err(|_error| Exception::BadRequest)
 }
 

@@ -12,7 +12,11 @@ use crate::template::WebSocketRoute;
 ///
 /// API Gateway promises no order and may run the messages of one connection in parallel. Keeping them apart here
 /// makes a local run repeatable; a function must not rely on it.
-pub(super) async fn deliver(gateway: &Gateway, connection: &Connection, mut received: mpsc::Receiver<Utf8Bytes>) {
+pub(super) async fn deliver(
+    gateway: &Gateway,
+    connection: &Connection,
+    mut received: mpsc::Receiver<Utf8Bytes>,
+) {
     while let Some(text) = received.recv().await {
         let request_id = ids::opaque();
         if let Some(reply) = answer(gateway, connection, &request_id, &text).await {
@@ -36,7 +40,10 @@ async fn answer(gateway: &Gateway, connection: &Connection, request_id: &str, te
             }
             None | Some(Value::Null) => None,
             Some(_) => {
-                tracing::error!(function = route.function, "the answer's body is not a text of at most 128 KiB");
+                tracing::error!(
+                    function = route.function,
+                    "the answer's body is not a text of at most 128 KiB"
+                );
                 Some(complaint("Internal server error", connection, request_id))
             }
         },

@@ -205,7 +205,9 @@ enum Failure {
 impl Failure {
     fn log(&self, function: &str, route: &str) {
         match self {
-            Self::TimedOut => tracing::error!(function, route, "the function took longer than the integration may"),
+            Self::TimedOut => {
+                tracing::error!(function, route, "the function took longer than the integration may");
+            }
             Self::Function(error) => {
                 let error = error as &dyn std::error::Error;
                 tracing::error!(function, route, error, "the function failed");

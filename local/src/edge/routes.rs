@@ -88,7 +88,8 @@ impl Routes {
 impl Route {
     fn fits(&self, parts: &[&str]) -> bool {
         let greedy = self.parts.last().is_some_and(|part| part.kind == Kind::Greedy);
-        let length_fits = if greedy { parts.len() >= self.parts.len() } else { parts.len() == self.parts.len() };
+        let length_fits =
+            if greedy { parts.len() >= self.parts.len() } else { parts.len() == self.parts.len() };
         length_fits
             && self.parts.iter().zip(parts).all(|(part, actual)| match part.kind {
                 Kind::Literal => part.text == *actual,
@@ -139,8 +140,13 @@ mod tests {
         let routes: Vec<HttpRoute> = keys
             .iter()
             .map(|key| {
-                let (method, path) = key.split_once(' ').map_or((None, *key), |(method, path)| (Some(method), path));
-                HttpRoute { method: method.map(str::to_owned), path: path.to_owned(), function: "f".to_owned() }
+                let (method, path) =
+                    key.split_once(' ').map_or((None, *key), |(method, path)| (Some(method), path));
+                HttpRoute {
+                    method: method.map(str::to_owned),
+                    path: path.to_owned(),
+                    function: "f".to_owned(),
+                }
             })
             .collect();
         Routes::new(&routes)

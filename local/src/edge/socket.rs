@@ -32,32 +32,41 @@ type Socket = WebSocketStream<Io>;
 pub(super) struct Closed {
     pub(super) code: u16,
     pub(super) reason: String,
-    /// The close frame the client still has to be sent.
-    farewell: Option<CloseFrame>,
+    parting: Parting,
+}
+
+/// What is left to do with the socket.
+#[derive(Debug, Clone)]
+enum Parting {
+    /// Nothing: there is no client any more.
+    Gone,
+    /// The client's close frame is to be answered.
+    Answer,
+    /// A close frame is to be sent, and the client's answer awaited.
+    Close(CloseFrame),
+    /// A close frame is to be sent to a client whose own bytes cannot be understood any further.
+    Refuse(CloseFrame),
 }
 
 impl Closed {
     /// The TCP connection broke.
     pub(super) fn lost() -> Self {
-        Self { code: CloseCode::Abnormal.into(), reason: String::new(), farewell: None }
+        Self { code: CloseCode::Abnormal.into(), reason: String::new(), parting: Parting::Gone }
     }
 
     /// The client closed.
     fn by_client(frame: Option<CloseFrame>) -> Self {
-        match frame {
-            Some(frame) => Self { code: frame.code.into(), reason: frame.reason.to_string(), farewell: None },
-            None => Self {
-                code: CloseCode::Status.into(),
-                reason: "Client-side close frame status not set".to_owned(),
-                farewell: None,
-            },
-        }
+        let (code, reason) = frame.map_or_else(
+            || (CloseCode::Status.into(), "Client-side close frame status not set".to_owned()),
+            |frame| (frame.code.into(), frame.reason.to_string()),
+        );
+        Self { code, reason, parting: Parting::Answer }
     }
 
     /// The gateway closes.
     fn by_gateway(code: CloseCode, reason: &'static str) -> Self {
-        let farewell = Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) });
-        Self { code: code.into(), reason: reason.to_owned(), farewell }
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        Self { code: code.into(), reason: reason.to_owned(), parting: Parting::Close(frame) }
     }
 
     /// A function closed it with `DELETE @connections`.
@@ -69,12 +78,18 @@ impl Closed {
         Self::by_gateway(CloseCode::Away, "Going away")
     }
 
+    /// The client broke the protocol or a limit.
+    fn by_violation(code: CloseCode, reason: &'static str) -> Self {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        Self { code: code.into(), reason: reason.to_owned(), parting: Parting::Refuse(frame) }
+    }
+
     fn by_error(error: &Error) -> Self {
         match error {
-            Error::Capacity(_) => Self::by_gateway(CloseCode::Size, "Message too long"),
-            Error::Utf8(_) => Self::by_gateway(CloseCode::Invalid, "Text is not UTF-8"),
+            Error::Capacity(_) => Self::by_violation(CloseCode::Size, "Message too long"),
+            Error::Utf8(_) => Self::by_violation(CloseCode::Invalid, "Text is not UTF-8"),
             Error::Protocol(violation) if *violation != ProtocolError::ResetWithoutClosingHandshake => {
-                Self::by_gateway(CloseCode::Protocol, "Protocol error")
+                Self::by_violation(CloseCode::Protocol, "Protocol error")
             }
             Error::Protocol(_)
             | Error::ConnectionClosed
@@ -119,11 +134,8 @@ pub(super) async fn run(
     gateway.connections.remove(&connection.id);
     drop(frames);
     connection.gone();
-    // Twice: once for the frames, once for the bytes below them.
-    let _ = timeout(gateway.limits.close_timeout, say_farewell(&mut sink, &mut stream, &closed)).await;
-    if let Ok(socket) = sink.reunite(stream) {
-        let _ = timeout(gateway.limits.close_timeout, hang_up(socket.into_inner())).await;
-    }
+    // A client that does not play its part does not keep the connection longer than this.
+    let _ = timeout(gateway.limits.close_timeout, part(sink, stream, closed.parting.clone())).await;
     closed
 }
 
@@ -213,18 +225,29 @@ async fn wait_for_stop(gateway: &Gateway) -> Closed {
     Closed::going_away()
 }
 
-/// Sends the close frame, or the answer to the client's, and waits for the client's answer to it.
-async fn say_farewell(sink: &mut SplitSink<Socket, Message>, stream: &mut SplitStream<Socket>, closed: &Closed) {
-    if let Some(frame) = closed.farewell.clone()
-        && sink.send(Message::Close(Some(frame))).await.is_err()
-    {
-        return;
+/// Ends the conversation as the protocol asks.
+async fn part(mut sink: SplitSink<Socket, Message>, mut stream: SplitStream<Socket>, parting: Parting) {
+    match parting {
+        Parting::Gone => {}
+        // Reading on is what sends the answer.
+        Parting::Answer => while let Some(Ok(_ignored)) = stream.next().await {},
+        Parting::Close(frame) => {
+            if sink.send(Message::Close(Some(frame))).await.is_ok() {
+                while let Some(Ok(_ignored)) = stream.next().await {}
+            }
+        }
+        Parting::Refuse(frame) => {
+            if sink.send(Message::Close(Some(frame))).await.is_ok()
+                && let Ok(socket) = sink.reunite(stream)
+            {
+                drain(socket.into_inner()).await;
+            }
+        }
     }
-    while let Some(Ok(_ignored)) = stream.next().await {}
 }
 
 /// Ends the TCP connection. Unread bytes would make the kernel reset it, and the client lose the close frame.
-async fn hang_up(mut io: Io) {
+async fn drain(mut io: Io) {
     if io.shutdown().await.is_err() {
         return;
     }

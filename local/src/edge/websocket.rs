@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
@@ -112,7 +112,11 @@ async fn live(
 }
 
 /// Invokes `$connect`: the subprotocol it chose, or the status the client is refused with.
-async fn ask(gateway: &Gateway, connection: &Connection, request: &Parts) -> Result<Option<HeaderValue>, StatusCode> {
+async fn ask(
+    gateway: &Gateway,
+    connection: &Connection,
+    request: &Parts,
+) -> Result<Option<HeaderValue>, StatusCode> {
     let Some(route) = gateway.websocket.routes.get("$connect") else {
         return Ok(None);
     };
@@ -122,9 +126,9 @@ async fn ask(gateway: &Gateway, connection: &Connection, request: &Parts) -> Res
         match failure {
             Failure::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Failure::Function(InvokeError::UnknownFunction) => StatusCode::INTERNAL_SERVER_ERROR,
-            Failure::Function(InvokeError::Failed { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_)) => {
-                StatusCode::BAD_GATEWAY
-            }
+            Failure::Function(
+                InvokeError::Failed { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_),
+            ) => StatusCode::BAD_GATEWAY,
         }
     })?;
     let status = answer.get("statusCode").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());

@@ -31,7 +31,13 @@ pub(super) fn connect(gateway: &Gateway, connection: &Connection, request: &Part
 }
 
 /// The event of a message.
-pub(super) fn message(gateway: &Gateway, connection: &Connection, route: &str, request_id: &str, body: &str) -> Value {
+pub(super) fn message(
+    gateway: &Gateway,
+    connection: &Connection,
+    route: &str,
+    request_id: &str,
+    body: &str,
+) -> Value {
     let mut context = context(gateway, connection, route, "MESSAGE", request_id);
     context["messageId"] = Value::from(ids::opaque());
     json!({ "requestContext": context, "body": body, "isBase64Encoded": false })

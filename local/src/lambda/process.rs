@@ -208,7 +208,7 @@ impl Process {
     async fn init_overdue(&self) {
         tokio::time::sleep(INIT_LIMIT).await;
         if self.lock().has_asked {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

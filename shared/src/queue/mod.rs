@@ -4,11 +4,17 @@ mod message;
 
 pub use message::{Entry, EventMessage, PushMessage, SpilledDelivery};
 
-use aws_sdk_sqs::Client;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_sqs::{Client, config::Builder};
 use serde::Serialize;
 
 /// The most one message may hold, in bytes: SQS takes 1 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// How long one attempt to send may take; Dialpad waits five seconds in all.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A queue to send to.
 #[derive(Clone, Debug)]
@@ -35,7 +41,9 @@ impl Queue {
     /// The queue of this URL.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, url: &str) -> Self {
-        Self { client: Client::new(config), url: url.to_owned() }
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        let config = Builder::from(config).timeout_config(timeouts).build();
+        Self { client: Client::from_conf(config), url: url.to_owned() }
     }
 
     /// Sends one message.

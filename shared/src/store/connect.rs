@@ -1,10 +1,13 @@
 //! The pool, TLS, and the time limits of transactions.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::{
+    Client, Transaction,
+    config::{Host, SslMode},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Error, Result};
@@ -76,6 +79,11 @@ impl Store {
 }
 
 impl Connection {
+    /// Takes the connection out of the pool and closes it: what was asked on it may never be answered.
+    pub fn discard(self) {
+        drop(Object::take(self.0));
+    }
+
     /// Begins a transaction with limits on how long it may wait and sit idle. It is rolled back unless committed.
     ///
     /// The limits are set for the transaction, not the session, which a pooler may hand to somebody else.
@@ -113,7 +121,22 @@ pub async fn connect(url: &Secret) -> Result<Client> {
 }
 
 fn configuration(url: &Secret) -> Result<tokio_postgres::Config> {
-    url.expose().parse().map_err(|error: tokio_postgres::Error| Error::Configuration(Box::new(error)))
+    let mut config: tokio_postgres::Config =
+        url.expose().parse().map_err(|error: tokio_postgres::Error| Error::Configuration(Box::new(error)))?;
+    // TLS here always verifies the certificate. A server on this machine often has one that nobody signed (Debian's
+    // does), and nobody stands in between, so there `sslmode=prefer`, the default, means no TLS.
+    if config.get_ssl_mode() == SslMode::Prefer && config.get_hosts().iter().all(is_this_machine) {
+        config.ssl_mode(SslMode::Disable);
+    }
+    Ok(config)
+}
+
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
 }
 
 fn tls() -> Result<MakeRustlsConnect> {

@@ -79,15 +79,25 @@ pub struct PendingEvent {
 
 /// Locks an app's stream until the end of the transaction. `None`: somebody else works on it, or there is no such app.
 /// Whoever works on it looks again after its commit, so skipping is safe.
-pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<Option<i64>> {
+pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<Option<Stream>> {
     let row = db
         .query_typed_opt(
             "-- inbox.lock_stream
-             SELECT last_seq FROM app_streams WHERE app_id = $1 FOR UPDATE SKIP LOCKED",
+             SELECT s.last_seq, a.is_active FROM app_streams s JOIN apps a ON a.id = s.app_id
+             WHERE s.app_id = $1 FOR UPDATE OF s SKIP LOCKED",
             &[(&app_id.0, Type::UUID)],
         )
         .await?;
-    Ok(row.map(|row| row.get("last_seq")))
+    Ok(row.map(|row| Stream { last_seq: row.get("last_seq"), is_active: row.get("is_active") }))
+}
+
+/// An app's stream, locked.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
+    /// The last number of its event log.
+    pub last_seq: i64,
+    /// Whether its events are pushed; an inactive app's are only kept.
+    pub is_active: bool,
 }
 
 /// The oldest events of an app that are due.

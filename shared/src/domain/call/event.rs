@@ -82,6 +82,8 @@ pub struct Recording {
     pub url: String,
     /// Whether it is a voicemail; else it is of the call.
     pub is_voicemail: bool,
+    /// Whether it is the company's copy, which API tokens often may not fetch: the user's is preferred.
+    pub is_admin: bool,
     /// Its length in milliseconds.
     pub duration_ms: Option<f64>,
 }

@@ -25,6 +25,8 @@ pub struct Leg {
     /// The user it is for; none on a group's leg.
     pub user_id: Option<DialpadId>,
     /// The group it is for; none on a user's leg.
+    pub group_id: Option<DialpadId>,
+    /// The name of that group.
     pub group_name: Option<String>,
     /// The name of the party outside.
     pub contact_name: Option<String>,

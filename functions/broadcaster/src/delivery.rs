@@ -1,0 +1,128 @@
+//! One app's entries to its sockets: each socket gets its own, in order, beside all others.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use shared::{
+    clock::Clock,
+    domain::ids::AppId,
+    push::{Delivery, Pusher},
+    queue::Entry,
+    registry::{self, Connection, Registry},
+    telemetry::Chain,
+};
+use tracing::{info, warn};
+
+/// How many sockets are written to at once.
+const SOCKETS_AT_ONCE: usize = 128;
+/// Waits between the tries of a frame that API Gateway throttled; after the last the socket is closed.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
+
+/// What delivering needs.
+pub struct Broadcaster {
+    registry: Registry,
+    pusher: Pusher,
+    clock: Box<dyn Clock>,
+}
+
+impl Broadcaster {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(registry: Registry, pusher: Pusher, clock: Box<dyn Clock>) -> Self {
+        Self { registry, pusher, clock }
+    }
+
+    /// Sends entries of one app to whoever is connected. Fails only when it cannot know who is.
+    pub async fn deliver(&self, app_id: AppId, entries: &[Entry]) -> Result<(), registry::Error> {
+        let connections = self.registry.of_app(app_id, self.clock.now()).await?;
+        let sockets = connections.len();
+        stream::iter(connections)
+            .for_each_concurrent(SOCKETS_AT_ONCE, |connection| async move {
+                self.write(&connection, entries).await;
+            })
+            .await;
+        info!(component = "WebSocket", %app_id, events = entries.len(), sockets, "pushed");
+        Ok(())
+    }
+
+    /// Writes to one socket what it may see, in order, until it is through or the socket is lost.
+    async fn write(&self, connection: &Connection, entries: &[Entry]) {
+        for entry in entries.iter().filter(|entry| may_see(connection, entry)) {
+            match self.post(connection, entry).await {
+                Delivery::Delivered => {}
+                Delivery::Gone => return self.forget(connection, "gone").await,
+                Delivery::Throttled => {
+                    // A gap that the client does not notice would be worse than a reconnect with `resume`.
+                    if let Err(error) = self.pusher.close(&connection.id).await {
+                        warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not close a slow socket");
+                    }
+                    return self.forget(connection, "too slow").await;
+                }
+            }
+        }
+    }
+
+    /// Posts one frame, trying again while API Gateway throttles or fails.
+    async fn post(&self, connection: &Connection, entry: &Entry) -> Delivery {
+        let mut waits = BACKOFF.iter();
+        loop {
+            match self.pusher.post(&connection.id, &entry.frame).await {
+                Ok(delivery @ (Delivery::Delivered | Delivery::Gone)) => return delivery,
+                Ok(Delivery::Throttled) => {}
+                Err(error) => {
+                    warn!(component = "WebSocket", app_id = %connection.app_id, seq = entry.seq, error = %Chain(&error), "post failed");
+                }
+            }
+            match waits.next() {
+                Some(wait) => tokio::time::sleep(*wait).await,
+                None => return Delivery::Throttled,
+            }
+        }
+    }
+
+    async fn forget(&self, connection: &Connection, reason: &'static str) {
+        info!(component = "WebSocket", app_id = %connection.app_id, connection_id = connection.id, reason, "dropped a connection");
+        if let Err(error) = self.registry.remove(&connection.id).await {
+            warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not remove a connection");
+        }
+    }
+}
+
+/// The two-tier rule: an event for a user goes to that user and to the app's own connections; any other goes to all.
+fn may_see(connection: &Connection, entry: &Entry) -> bool {
+    match (&entry.audience, &connection.crm_user_id) {
+        (Some(audience), Some(user)) => audience == user,
+        (None, _) | (_, None) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_for_a_user_is_hidden_from_other_users_only() {
+        let socket = |user: Option<&str>| Connection {
+            id: "c".into(),
+            app_id: AppId(shared::domain::ids::new_id()),
+            crm_user_id: user.map(str::to_owned),
+            key_id: "k".into(),
+            opened_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        let entry = |audience: Option<&str>| Entry {
+            seq: 1,
+            id: shared::domain::ids::new_id(),
+            audience: audience.map(str::to_owned),
+            frame: String::new(),
+        };
+        for (audience, user, sees) in [
+            (Some("ada"), Some("ada"), true),
+            (Some("ada"), Some("ben"), false),
+            (Some("ada"), None, true),
+            (None, Some("ben"), true),
+            (None, None, true),
+        ] {
+            assert_eq!(may_see(&socket(user), &entry(audience)), sees, "{audience:?} {user:?}");
+        }
+    }
+}

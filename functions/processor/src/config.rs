@@ -1,0 +1,41 @@
+//! Settings of the processor.
+
+use std::time::Duration;
+
+use shared::config::{Env, Error, Secret};
+
+/// What the processor is told.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `PUSH_QUEUE_URL`.
+    pub push_queue_url: String,
+    /// `PROCESSOR_BATCH_SIZE`: events of one app that are applied in one transaction.
+    pub batch_size: i64,
+    /// `PROCESSOR_POLL_INTERVAL_SECONDS`: how often a scheduled run looks for work.
+    pub poll_interval: Duration,
+    /// `PROCESSOR_SWEEP_SECONDS`: how long a scheduled run goes on looking; 0: it looks once.
+    pub sweep: Duration,
+}
+
+impl Config {
+    /// Reads them.
+    pub fn from_env(env: &Env) -> Result<Self, Error> {
+        let batch_size = env.parsed("PROCESSOR_BATCH_SIZE", 50)?;
+        let poll_interval = env.parsed("PROCESSOR_POLL_INTERVAL_SECONDS", 5)?;
+        if !(1..=1000).contains(&batch_size) {
+            return Err(Error::Invalid("PROCESSOR_BATCH_SIZE"));
+        }
+        if poll_interval == 0 {
+            return Err(Error::Invalid("PROCESSOR_POLL_INTERVAL_SECONDS"));
+        }
+        Ok(Self {
+            database_url: Secret::new(env.required("DATABASE_URL")?),
+            push_queue_url: env.required("PUSH_QUEUE_URL")?.to_owned(),
+            batch_size,
+            poll_interval: Duration::from_secs(poll_interval),
+            sweep: Duration::from_secs(env.parsed("PROCESSOR_SWEEP_SECONDS", 55)?),
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! The scheduled run: whatever the queue did not bring about, this does.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use shared::{
+    domain::ids::AppId,
+    store::{
+        event_log::{self, LoggedEvent},
+        inbox,
+    },
+    telemetry::Chain,
+};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::{error::Error, outbox, work_on, worker::Processor};
+
+/// How long an entry of the log may wait to be handed over before it counts as forgotten.
+const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
+/// How many forgotten entries one look sends.
+const AT_ONCE: i64 = 1000;
+
+/// Looks for work every poll interval, for as long as a scheduled run may take. A look that fails does not end the run:
+/// the database may be back at the next.
+pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
+    let end = Instant::now() + processor.config.sweep;
+    loop {
+        let outcome = look(processor).await;
+        let next = Instant::now() + processor.config.poll_interval;
+        if next > end {
+            return outcome;
+        }
+        if let Err(error) = outcome {
+            warn!(component = "Processor", error = %Chain(&error), "sweep failed, looking again");
+        }
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+async fn look(processor: &Processor) -> Result<(), Error> {
+    let now = processor.clock.now();
+    let (apps, forgotten) = {
+        let db = processor.store.connection().await?;
+        let apps = inbox::apps_with_pending(&*db, now).await?;
+        (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
+    };
+    work_on(processor, apps).await;
+    send_again(processor, forgotten).await
+}
+
+async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {
+    let mut by_app: BTreeMap<AppId, Vec<LoggedEvent>> = BTreeMap::new();
+    for (app_id, event) in forgotten {
+        by_app.entry(app_id).or_default().push(event);
+    }
+    for (app_id, log) in by_app {
+        info!(component = "Processor", %app_id, client_events = log.len(), "sending forgotten events again");
+        let sent = outbox::send(&processor.push_queue, app_id, log).await;
+        let db = processor.store.connection().await?;
+        event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! One app's events, batch after batch, until none is due.
+
+use shared::{
+    clock::Clock,
+    domain::ids::{AppId, new_id},
+    queue::Queue,
+    store::{self, Store, event_log, inbox},
+    telemetry::Chain,
+};
+use tracing::{info, warn};
+
+use crate::{
+    Config,
+    batch::{self, Applied, Batch},
+    error::Error,
+    outbox,
+};
+
+/// What processing needs; lives as long as the function is warm.
+pub struct Processor {
+    pub(crate) store: Store,
+    pub(crate) push_queue: Queue,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) config: Config,
+}
+
+impl Processor {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(store: Store, push_queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
+        Self { store, push_queue, clock, config }
+    }
+
+    /// Applies the app's due events until there are none, or somebody else does it. An event that is committed while
+    /// another worker holds the app is seen by that worker, which looks again after its commit.
+    pub(crate) async fn work_on(&self, app_id: AppId) -> Result<(), Error> {
+        let mut handed_over = Vec::new();
+        loop {
+            let applied = match self.batch(app_id, self.config.batch_size, &handed_over).await {
+                Err(error) if !error.is_unavailable() => {
+                    warn!(component = "Processor", %app_id, error = %Chain(&error), "batch failed, its events go one by one");
+                    self.one_by_one(app_id).await?;
+                    continue;
+                }
+                outcome => outcome?,
+            };
+            match applied {
+                Batch::Applied(applied) => handed_over = self.hand_over(app_id, applied).await,
+                Batch::NothingDue => return Ok(()),
+                Batch::Busy if handed_over.is_empty() => return Ok(()),
+                Batch::Busy => {
+                    let db = self.store.connection().await?;
+                    return Ok(event_log::mark_handed_over(&*db, app_id, &handed_over, self.clock.now()).await?);
+                }
+            }
+        }
+    }
+
+    /// Applies as many events as a batch holds, each in a transaction of its own, and puts off the one that fails.
+    async fn one_by_one(&self, app_id: AppId) -> Result<(), Error> {
+        for _ in 0..self.config.batch_size {
+            match self.batch(app_id, 1, &[]).await {
+                Ok(Batch::Applied(applied)) => {
+                    let handed_over = self.hand_over(app_id, applied).await;
+                    let db = self.store.connection().await?;
+                    event_log::mark_handed_over(&*db, app_id, &handed_over, self.clock.now()).await?;
+                }
+                Ok(Batch::NothingDue | Batch::Busy) => break,
+                Err(error) if error.is_unavailable() => return Err(error.into()),
+                Err(error) => self.put_off_oldest(app_id, &error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts off the event that stands first, after it failed alone.
+    async fn put_off_oldest(&self, app_id: AppId, cause: &store::Error) -> Result<(), Error> {
+        let now = self.clock.now();
+        let db = self.store.connection().await?;
+        if let Some(event) = inbox::pending(&*db, app_id, now, 1).await?.first() {
+            // The id's random bits are as good a spread as any.
+            let jitter = f64::from(new_id().as_fields().1) / f64::from(u16::MAX);
+            let due_at = now + inbox::backoff(event.attempts, jitter);
+            warn!(component = "Processor", %app_id, event_id = %event.id, attempts = event.attempts + 1, error = %Chain(cause), "event put off");
+            inbox::retry_later(&*db, app_id, event.id, &Chain(cause).to_string(), due_at).await?;
+        }
+        Ok(())
+    }
+
+    async fn batch(&self, app_id: AppId, limit: i64, handed_over: &[i64]) -> store::Result<Batch> {
+        let mut db = self.store.connection().await?;
+        let outcome = batch::apply(&mut db, app_id, limit, handed_over, self.clock.now()).await;
+        if matches!(&outcome, Err(error) if error.is_unavailable()) {
+            db.discard();
+        }
+        outcome
+    }
+
+    /// Hands client events to the push queue; gives back the places of those that arrived there. The others stay
+    /// unmarked, and the sweep sends them.
+    async fn hand_over(&self, app_id: AppId, applied: Applied) -> Vec<i64> {
+        info!(
+            component = "Processor",
+            %app_id,
+            events = applied.events,
+            dead = applied.dead,
+            client_events = applied.log.len(),
+            "applied"
+        );
+        if applied.is_active {
+            outbox::send(&self.push_queue, app_id, applied.log).await
+        } else {
+            applied.log.iter().map(|event| event.seq).collect()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A request taken apart: whose delivery it is, and what form its body has.
+
+use lambda_http::{Body, Request, http::HeaderMap};
+use shared::{
+    auth::ApiKey,
+    config::Secret,
+    dialpad::jws::Jws,
+    domain::ids::AppId,
+};
+
+use crate::error::Error;
+
+/// The most that a delivery may hold. Dialpad's are 1.5 to 3 kB; recaps and transcripts are larger.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Whose delivery it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Recipient {
+    /// `POST /webhooks/dialpad/{app_id}`.
+    App(AppId),
+    /// `POST /webhooks/dialpad` with an API key.
+    KeyHolder(ApiKey),
+    /// `POST /webhooks/dialpad`: the only active app.
+    OnlyApp,
+}
+
+impl Recipient {
+    pub(crate) fn of(request: &Request) -> Result<Self, Error> {
+        let path = request.uri().path().trim_end_matches('/');
+        match path.strip_prefix("/webhooks/dialpad") {
+            Some("") => Self::of_headers(request.headers()),
+            Some(rest) => {
+                rest.strip_prefix('/').and_then(|id| id.parse().ok()).map(Self::App).ok_or(Error::UnknownApp)
+            }
+            None => Err(Error::UnknownApp),
+        }
+    }
+
+    fn of_headers(headers: &HeaderMap) -> Result<Self, Error> {
+        match headers.get("x-app-api-key") {
+            None => Ok(Self::OnlyApp),
+            Some(key) => key
+                .to_str()
+                .ok()
+                .and_then(|key| ApiKey::parse(key).ok())
+                .map(Self::KeyHolder)
+                .ok_or(Error::AppRequired),
+        }
+    }
+}
+
+/// The body as text, if it is within the limit. Its Content-Type says nothing.
+pub(crate) fn body(request: Request) -> Result<String, Error> {
+    let bytes = match request.into_body() {
+        Body::Text(text) => text.into_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => Vec::new(),
+    };
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::TooLarge);
+    }
+    String::from_utf8(bytes).map_err(|_| Error::NotAnObject)
+}
+
+/// The event in a body: from a signed one if one of the secrets made the signature, from a plain one if such are allowed.
+pub(crate) fn open(body: &str, secrets: &[Secret], allow_unsigned: bool) -> Result<String, Error> {
+    if body.trim_ascii_start().starts_with(['{', '[']) || body.trim_ascii().is_empty() {
+        return if allow_unsigned { Ok(body.to_owned()) } else { Err(Error::Unsigned) };
+    }
+    let payload = Jws::parse(body).and_then(|jws| jws.verify(secrets)).map_err(Error::Unauthenticated)?;
+    String::from_utf8(payload).map_err(|_| Error::NotAnObject)
+}

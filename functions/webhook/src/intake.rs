@@ -1,0 +1,225 @@
+//! The way of a delivery: to the database within its time, else to the queue.
+
+use std::{future::Future, time::Duration};
+
+use chrono::{DateTime, Utc};
+use lambda_http::Request;
+use shared::{
+    clock::Clock,
+    dialpad::{jws::Jws, payload},
+    domain::ids::AppId,
+    queue::{EventMessage, Queue, SpilledDelivery},
+    store::{
+        self, Connection, Store,
+        apps::{self, WebhookSecrets},
+        inbox::{self, Accepted, NewEvent},
+        keys,
+    },
+    telemetry::Chain,
+};
+use tracing::{info, warn};
+
+use crate::{
+    Config,
+    delivery::{Recipient, body, open},
+    error::Error,
+    secrets::{Remembered, Secrets},
+};
+
+/// How long the database has. What is left of Dialpad's five seconds is for the queue.
+const DATABASE_TIME: Duration = Duration::from_millis(1500);
+
+/// What taking a delivery needs; lives as long as the function is warm.
+pub struct Intake {
+    store: Store,
+    queue: Queue,
+    clock: Box<dyn Clock>,
+    config: Config,
+    secrets: Secrets,
+}
+
+impl Intake {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(store: Store, queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
+        Self { store, queue, clock, config, secrets: Secrets::default() }
+    }
+
+    /// Takes one delivery: when this is `Ok`, it is kept.
+    pub(crate) async fn take(&self, request: Request, request_id: &str) -> Result<(), Error> {
+        let received_at = self.clock.now();
+        let recipient = Recipient::of(&request)?;
+        let body = body(request)?;
+        let deadline = tokio::time::Instant::now() + DATABASE_TIME;
+
+        let (app_id, known) = match self.recipient(&recipient, received_at, deadline).await {
+            Ok(found) => found,
+            Err(error) => return self.spill_unverified(&recipient, body, received_at, error).await,
+        };
+        let payload = self.open(&body, known, &recipient, received_at, deadline).await?;
+        let delivery = payload::inspect(&payload).map_err(|_| Error::NotAnObject)?;
+        let event = NewEvent {
+            app_id,
+            event_type: &delivery.event_type,
+            json: &delivery.json,
+            dedupe_key: &delivery.dedupe_key,
+            received_at,
+        };
+        match self.with_database(deadline, async |db| inbox::accept(&**db, event).await).await {
+            Ok(accepted) => {
+                info!(component = "Webhook", request_id, %app_id, event_type = known_word(&delivery.event_type), ?accepted, "stored");
+                if accepted == Accepted::New {
+                    self.wake_processor(app_id).await;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                warn!(component = "Webhook", request_id, %app_id, error = %Chain(&error), "database away, delivery spilled");
+                self.spill(SpilledDelivery { app_id, body: payload, verified: true, received_at }).await
+            }
+        }
+    }
+
+    /// Which app it is for, and how that app's deliveries are authenticated.
+    async fn recipient(
+        &self,
+        recipient: &Recipient,
+        now: DateTime<Utc>,
+        deadline: tokio::time::Instant,
+    ) -> Result<(AppId, Remembered), Error> {
+        let app_id = match recipient {
+            Recipient::App(app_id) => Some(*app_id),
+            Recipient::KeyHolder(key) => self
+                .with_database(deadline, async |db| keys::find(&**db, key.id(), now).await)
+                .await
+                .map_err(Error::Unavailable)?
+                .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
+                .map(|stored| stored.app_id),
+            Recipient::OnlyApp => self
+                .with_database(deadline, async |db| apps::only_active(&**db).await)
+                .await
+                .map_err(Error::Unavailable)?,
+        }
+        .ok_or(Error::AppRequired)?;
+        let remembered = self.secrets.recall(app_id, now);
+        match remembered {
+            Some(known) if known.is_fresh => Ok((app_id, known)),
+            stale => match (self.read_secrets(app_id, now, deadline).await, stale) {
+                (Err(Error::Unavailable(_)), Some(stale)) => Ok((app_id, stale)),
+                (read, _) => read.map(|known| (app_id, known)),
+            },
+        }
+    }
+
+    async fn read_secrets(
+        &self,
+        app_id: AppId,
+        now: DateTime<Utc>,
+        deadline: tokio::time::Instant,
+    ) -> Result<Remembered, Error> {
+        let secrets = self
+            .with_database(deadline, async |db| apps::webhook_secrets(&**db, app_id, now).await)
+            .await
+            .map_err(Error::Unavailable)?
+            .ok_or(Error::UnknownApp)?;
+        self.secrets.remember(secrets.clone(), now);
+        Ok(Remembered { secrets, is_fresh: true, may_be_outdated: false })
+    }
+
+    /// The event in the body. When its signature does not fit what is remembered, the secrets are read again: they may
+    /// have been rotated.
+    async fn open(
+        &self,
+        body: &str,
+        known: Remembered,
+        recipient: &Recipient,
+        now: DateTime<Utc>,
+        deadline: tokio::time::Instant,
+    ) -> Result<String, Error> {
+        let opened = self.open_with(body, &known.secrets, recipient);
+        if !known.may_be_outdated || !matches!(opened, Err(Error::Unauthenticated(_) | Error::Unsigned)) {
+            return opened;
+        }
+        match self.read_secrets(known.secrets.app_id, now, deadline).await {
+            Ok(read) => self.open_with(body, &read.secrets, recipient),
+            Err(Error::Unavailable(_)) => opened,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_with(&self, body: &str, app: &WebhookSecrets, recipient: &Recipient) -> Result<String, Error> {
+        let mut secrets = app.secrets.clone();
+        if !matches!(recipient, Recipient::App(_)) {
+            secrets.extend(self.config.stack_secret.clone());
+        }
+        open(body, &secrets, app.allow_unsigned || self.config.allow_unsigned)
+    }
+
+    /// The database did not say how to verify. What looks like a signed delivery is put aside and verified when it is
+    /// stored; anything else Dialpad is to send again.
+    async fn spill_unverified(
+        &self,
+        recipient: &Recipient,
+        body: String,
+        received_at: DateTime<Utc>,
+        error: Error,
+    ) -> Result<(), Error> {
+        match (&error, recipient) {
+            (Error::Unavailable(cause), Recipient::App(app_id)) if Jws::parse(&body).is_ok() => {
+                warn!(component = "Webhook", %app_id, error = %Chain(cause), "database away, delivery spilled unverified");
+                self.spill(SpilledDelivery { app_id: *app_id, body, verified: false, received_at }).await
+            }
+            _ => Err(error),
+        }
+    }
+
+    async fn spill(&self, delivery: SpilledDelivery) -> Result<(), Error> {
+        self.queue.send(&EventMessage::Spilled(delivery)).await.map_err(Error::NotKept)
+    }
+
+    /// Tells the processor. It finds the event without this too, only later.
+    async fn wake_processor(&self, app_id: AppId) {
+        if let Err(error) = self.queue.send(&EventMessage::Stored { app_id }).await {
+            warn!(component = "Webhook", %app_id, error = %Chain(&error), "could not wake the processor");
+        }
+    }
+
+    /// Runs a statement within the time that is left. A connection that died while the function was frozen is replaced
+    /// once; one that does not answer is given up, so that the next delivery does not wait for it.
+    async fn with_database<T>(
+        &self,
+        deadline: tokio::time::Instant,
+        statement: impl AsyncFn(&Connection) -> store::Result<T>,
+    ) -> store::Result<T> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let db = in_time(deadline, self.store.connection()).await?;
+            match in_time(deadline, statement(&db)).await {
+                Err(error) if error.is_unavailable() => {
+                    db.discard();
+                    if attempt == 2 || matches!(error, store::Error::TooSlow) {
+                        return Err(error);
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+async fn in_time<T>(
+    deadline: tokio::time::Instant,
+    work: impl Future<Output = store::Result<T>>,
+) -> store::Result<T> {
+    tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(store::Error::TooSlow))
+}
+
+/// The event type for a log line: a word of Dialpad's, never a text that a sender chose.
+fn known_word(event_type: &str) -> &str {
+    if event_type.len() <= 32 && event_type.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.')) {
+        event_type
+    } else {
+        "other"
+    }
+}

@@ -1,0 +1,38 @@
+//! Why a handshake is refused, and the status it is refused with.
+
+use shared::{registry, store};
+
+/// A refused handshake.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No credential came.
+    #[error("find an API key in the handshake")]
+    Missing,
+    /// It is no key, or no live one; the client is not told which.
+    #[error("accept the API key: {0}")]
+    Rejected(&'static str),
+    /// The key is good, its app is not active.
+    #[error("serve an inactive app")]
+    Inactive,
+    /// A parameter of the handshake is wrong.
+    #[error("read user_id")]
+    UserId,
+    /// The database is away, or failed.
+    #[error("look the API key up")]
+    Store(#[from] store::Error),
+    /// The table of connections is away, or failed.
+    #[error("register the connection")]
+    Registry(#[from] registry::Error),
+}
+
+impl Error {
+    /// The status of the handshake's answer.
+    pub(crate) fn status(&self) -> i64 {
+        match self {
+            Self::Missing | Self::Rejected(_) => 401,
+            Self::Inactive => 403,
+            Self::UserId => 400,
+            Self::Store(_) | Self::Registry(_) => 503,
+        }
+    }
+}

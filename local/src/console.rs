@@ -1,0 +1,44 @@
+//! What is said to the person or script at the terminal: progress on standard error, results on standard output.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::urls::PublicUrls;
+
+/// Says what is going on, or what went wrong.
+pub fn progress(line: &str) {
+    // Nothing can be done for somebody who closed the terminal.
+    let _ = writeln!(std::io::stderr().lock(), "local: {line}");
+}
+
+/// Says that everything is ready, for a person.
+pub fn ready(urls: &PublicUrls, database_url: &str, poll_seconds: &str, port_argument: Option<u16>) {
+    let PublicUrls { http, ws, .. } = urls;
+    let simulate_url = port_argument.map(|port| format!(" --port {port}")).unwrap_or_default();
+    let text = format!(
+        "Server is running on {http}\n\
+         WebSocket server available at {ws}\n\
+         Webhook event processor started (polling every {poll_seconds}s)\n\
+         \n\
+         export DATABASE_URL={database_url}\n\
+         \n\
+         Things to try:\n  \
+           curl {http}/\n  \
+           curl -X POST {http}/internal/apps -H 'content-type: application/json' -d '{{\"name\":\"My CRM\"}}'\n  \
+           cargo run -p local -- simulate inbound-answered{simulate_url}\n",
+    );
+    print(&text);
+}
+
+/// Says that everything is ready, in one line of JSON for a script.
+pub fn ready_for_script(urls: &PublicUrls, database_url: &str) {
+    let line = json!({ "edge": urls.http, "ws": urls.ws, "aws": urls.aws, "database_url": database_url });
+    print(&format!("{line}\n"));
+}
+
+fn print(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text.as_bytes());
+    let _ = output.flush();
+}

@@ -1,0 +1,20 @@
+//! The log of the local stack itself, on standard error: standard output belongs to what scripts and people read.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::Settings;
+
+/// Starts logging. `RUST_LOG` wins; else everything of ours with `verbose`, and warnings without.
+pub fn start(settings: &Settings, verbose: bool) {
+    // The embedded DynamoDB warns of every condition that does not hold, which is an answer and no fault.
+    let default = if verbose { "info,local=debug,dynoxide=error" } else { "warn,dynoxide=error" };
+    let filter = EnvFilter::new(settings.get("RUST_LOG").unwrap_or(default));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // Only a second start in one process can fail, and then the first one's settings stay.
+    let _ = subscriber.try_init();
+}

@@ -1,0 +1,96 @@
+//! A function for the tests: this test binary, run again as a function's process with the real Lambda runtime.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use local::lambda::{Function, Lambda, Program};
+use serde_json::{Value, json};
+
+/// The function's name.
+pub(crate) const NAME: &str = "double";
+
+/// A description of the function, which tests then change.
+pub(crate) fn function() -> Function {
+    let arguments = ["function::process", "--exact", "--ignored", "--nocapture", "--quiet"];
+    Function {
+        name: NAME.to_owned(),
+        program: Program {
+            path: std::env::current_exe().unwrap(),
+            arguments: arguments.iter().map(Into::into).collect(),
+        },
+        environment: BTreeMap::from([("AWS_REGION".to_owned(), "eu-central-1".to_owned())]),
+        timeout: Duration::from_secs(30),
+        memory_megabytes: 128,
+        max_processes: 4,
+        is_warm: false,
+    }
+}
+
+/// A Lambda that runs this function, also under its logical id.
+pub(crate) fn lambda(function: Function) -> Lambda {
+    let aliases = BTreeMap::from([("DoubleFunction".to_owned(), NAME.to_owned())]);
+    Lambda::processes(vec![function], aliases, false)
+}
+
+/// A path that no other test uses.
+pub(crate) fn unique_path() -> PathBuf {
+    std::env::temp_dir().join(format!("local-it-{}", uuid::Uuid::new_v4()))
+}
+
+/// The content of a file, once it is there.
+pub(crate) async fn content(path: &Path) -> String {
+    let look = async {
+        loop {
+            match std::fs::read_to_string(path) {
+                Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), look).await.unwrap()
+}
+
+#[test]
+#[ignore = "the local stack runs this as the process of a function"]
+fn process() {
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return;
+    }
+    if std::env::var_os("REFUSE_TO_START").is_some() {
+        eprintln!("the configuration is wrong");
+        std::process::exit(7);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _ = runtime.block_on(lambda_runtime::run(service_fn(handle)));
+}
+
+async fn handle(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+    let (event, context) = event.into_parts();
+    let path = PathBuf::from(event["path"].as_str().unwrap_or_default());
+    match event["do"].as_str().unwrap_or_default() {
+        "fail" => return Err("it went wrong".into()),
+        "exit" => std::process::exit(3),
+        // Announces itself, then stays until somebody else makes the file.
+        "wait" => {
+            std::fs::write(path.with_extension("pid"), format!("{}\n", std::process::id()))?;
+            content(&path).await;
+        }
+        "release" => std::fs::write(&path, "\n")?,
+        "pad" => {
+            let length = usize::try_from(event["length"].as_u64().unwrap_or(0))?;
+            return Ok(Value::String("x".repeat(length)));
+        }
+        _ => {}
+    }
+    Ok(json!({
+        "event": event,
+        "pid": std::process::id(),
+        "request_id": context.request_id,
+        "arn": context.invoked_function_arn,
+        "name": context.env_config.function_name,
+        "memory": context.env_config.memory,
+        "deadline": context.deadline,
+    }))
+}
