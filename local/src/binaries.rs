@@ -8,8 +8,13 @@ use tokio::process::Command;
 
 /// Set by cargo for a program that it runs, and describing that program. They must not reach the inner cargo:
 /// build scripts that watch them would run again, and everything behind them would be compiled again.
-const CARGOS_OWN: [&str; 5] =
-    ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PRIMARY_PACKAGE"];
+const CARGOS_OWN: [&str; 5] = [
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PRIMARY_PACKAGE",
+];
 
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]

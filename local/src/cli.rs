@@ -8,7 +8,7 @@ use shared::telemetry::Chain;
 
 use crate::database::{Database, Wanted};
 use crate::settings::{Settings, root};
-use crate::{console, serve, telemetry};
+use crate::{console, serve, simulate, telemetry};
 
 /// Runs the whole CTI server on this machine.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Apply the migrations to the database and end
     Migrate(DatabaseArguments),
+    /// Deliver a call to a running server as Dialpad does, and print the frames it causes
+    Simulate(simulate::Arguments),
 }
 
 /// Which database to use.
@@ -66,6 +68,10 @@ impl Cli {
             Command::Serve(arguments) => {
                 telemetry::start(&settings, arguments.verbose);
                 end(serve::run(arguments, &settings).await)
+            }
+            Command::Simulate(arguments) => {
+                telemetry::start(&settings, false);
+                end(simulate::run(arguments, &settings).await)
             }
             Command::Migrate(arguments) => {
                 telemetry::start(&settings, false);

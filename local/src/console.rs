@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::urls::PublicUrls;
 
@@ -33,8 +33,21 @@ pub fn ready(urls: &PublicUrls, database_url: &str, poll_seconds: &str, port_arg
 
 /// Says that everything is ready, in one line of JSON for a script.
 pub fn ready_for_script(urls: &PublicUrls, database_url: &str) {
-    let line = json!({ "edge": urls.http, "ws": urls.ws, "aws": urls.aws, "database_url": database_url });
-    print(&format!("{line}\n"));
+    #[derive(Serialize)]
+    struct Ready<'a> {
+        edge: &'a str,
+        ws: &'a str,
+        aws: &'a str,
+        database_url: &'a str,
+    }
+    let ready = Ready { edge: &urls.http, ws: &urls.ws, aws: &urls.aws, database_url };
+    // Text has no way of failing to be JSON.
+    print(&format!("{}\n", serde_json::to_string(&ready).unwrap_or_default()));
+}
+
+/// Prints one line of a result.
+pub fn line(text: &str) {
+    print(&format!("{text}\n"));
 }
 
 fn print(text: &str) {

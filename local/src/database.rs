@@ -127,7 +127,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("local-database-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(record(&folder), "postgres://postgres@127.0.0.1:5000/postgres").unwrap();
-        let own = Settings::new(Env::from([("DATABASE_URL", "postgres://postgres@127.0.0.1:5000/postgres")]), "");
+        let own =
+            Settings::new(Env::from([("DATABASE_URL", "postgres://postgres@127.0.0.1:5000/postgres")]), "");
         assert_eq!(chosen_url(&wanted(&folder), &own), None);
         let other = Settings::new(Env::default(), "DATABASE_URL=postgres://elsewhere/cti");
         assert_eq!(chosen_url(&wanted(&folder), &other).as_deref(), Some("postgres://elsewhere/cti"));

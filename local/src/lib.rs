@@ -8,6 +8,7 @@
 pub mod aws;
 pub mod binaries;
 pub mod cli;
+pub mod client;
 pub mod console;
 pub mod database;
 pub mod edge;
@@ -17,6 +18,7 @@ pub mod ports;
 pub mod schedule;
 pub mod serve;
 pub mod settings;
+pub mod simulate;
 pub mod telemetry;
 pub mod template;
 pub mod urls;

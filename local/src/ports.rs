@@ -69,15 +69,22 @@ fn holder(port: u16) -> Option<String> {
         .flat_map(|table| table.lines().filter_map(|line| listening_inode(line, port)).collect::<Vec<_>>())
         .collect();
     let is_wanted = |target: &str| {
-        inodes.iter().any(|inode| target.strip_prefix("socket:[").and_then(|t| t.strip_suffix(']')) == Some(inode))
+        inodes
+            .iter()
+            .any(|inode| target.strip_prefix("socket:[").and_then(|t| t.strip_suffix(']')) == Some(inode))
     };
     for process in fs::read_dir("/proc").ok()?.flatten() {
+        // Beside the processes, by number, there are `self` and many files.
+        let Some(id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         // Processes of other users cannot be looked into; the next one may be ours.
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
-        let mut targets = descriptors.flatten().filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+        let mut targets =
+            descriptors.flatten().filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
         if targets.any(|target| target.to_str().is_some_and(is_wanted)) {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {})", name.trim(), process.file_name().to_string_lossy()));
+            return Some(format!("{} (process {id})", name.trim()));
         }
     }
     None

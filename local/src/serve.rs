@@ -138,7 +138,8 @@ impl Stack {
     async fn start(arguments: &Arguments, settings: &Settings) -> Result<Self, Error> {
         let listeners = Listeners::open(arguments).await?;
         let urls = listeners.urls(arguments)?;
-        let choices = Choices { allow_unsigned: arguments.allow_unsigned, is_remote: arguments.lambda.is_some() };
+        let choices =
+            Choices { allow_unsigned: arguments.allow_unsigned, is_remote: arguments.lambda.is_some() };
         let surroundings = Surroundings {
             urls: urls.clone(),
             region: environment::region(settings),
@@ -152,7 +153,9 @@ impl Stack {
             template.queues.values_mut().for_each(|queue| queue.visibility = Duration::from_secs(seconds));
         }
         if environment::is_internal_open(settings) {
-            console::progress("warning: INTERNAL_API_SECRET is not set, so /internal is open to this machine");
+            console::progress(
+                "warning: INTERNAL_API_SECRET is not set, so /internal is open to this machine",
+            );
         }
 
         let wanted = arguments.database.wanted(arguments.ephemeral);
@@ -214,7 +217,8 @@ struct Listeners {
 
 impl Listeners {
     async fn open(arguments: &Arguments) -> Result<Self, ports::Error> {
-        let (port, aws_port) = if arguments.ephemeral { (0, 0) } else { (arguments.port, arguments.aws_port) };
+        let (port, aws_port) =
+            if arguments.ephemeral { (0, 0) } else { (arguments.port, arguments.aws_port) };
         let mut edge = vec![ports::open(port, "--port").await?];
         if port != 0 {
             edge.extend(ports::open_v6(port, "--port").await?);
@@ -285,7 +289,10 @@ impl Signals {
     }
 }
 
-async fn find_binaries(arguments: &Arguments, template: &Template) -> Result<Option<PathBuf>, binaries::Error> {
+async fn find_binaries(
+    arguments: &Arguments,
+    template: &Template,
+) -> Result<Option<PathBuf>, binaries::Error> {
     let names = template.binaries();
     match (&arguments.lambda, &arguments.bin_dir) {
         (Some(_), _) => Ok(None),
@@ -305,13 +312,15 @@ fn start_lambda(
     folder: Option<&Path>,
 ) -> Result<Lambda, Error> {
     let base = environment::base(settings, urls, arguments.verbose);
-    let aliases = template.functions.iter().map(|(id, function)| (id.clone(), function.binary.clone())).collect();
+    let aliases =
+        template.functions.iter().map(|(id, function)| (id.clone(), function.binary.clone())).collect();
     let Some(folder) = folder else {
         let url = arguments.lambda.as_deref().unwrap_or_default();
         let file = root().join(&arguments.database.data).join("functions.env");
         write_environment(&file, &base, template)?;
         console::progress(&format!("the functions at {url} need the environment in {}", file.display()));
-        return Lambda::remote(url, aliases).map_err(|source| Error::Function { name: url.to_owned(), source });
+        return Lambda::remote(url, aliases)
+            .map_err(|source| Error::Function { name: url.to_owned(), source });
     };
     let warm = template.triggered_binaries();
     let functions = template.functions.values().map(|function| {
@@ -331,7 +340,11 @@ fn start_lambda(
 }
 
 /// Writes what the functions need for `cargo lambda watch --env-file`; the names mean the same in all of them.
-fn write_environment(file: &Path, base: &BTreeMap<String, String>, template: &Template) -> std::io::Result<()> {
+fn write_environment(
+    file: &Path,
+    base: &BTreeMap<String, String>,
+    template: &Template,
+) -> std::io::Result<()> {
     let mut variables: BTreeMap<_, _> = base.iter().filter(|(name, _)| name.starts_with("AWS_")).collect();
     variables.extend(template.functions.values().flat_map(|function| &function.environment));
     let lines: Vec<_> = variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -36,7 +36,9 @@ impl Settings {
     /// A setting; an empty one counts as not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.process.optional(name).or_else(|| self.file.get(name).map(String::as_str).filter(|value| !value.is_empty()))
+        self.process
+            .optional(name)
+            .or_else(|| self.file.get(name).map(String::as_str).filter(|value| !value.is_empty()))
     }
 }
 

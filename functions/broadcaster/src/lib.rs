@@ -28,7 +28,12 @@ pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchRespo
                 Some(app) => app.push((id, message)),
                 None => apps.push(vec![(id, message)]),
             },
-            Err(cause) => error!(component = "Broadcaster", message_id = id, line = cause.line(), "dropped an unreadable message"),
+            Err(cause) => error!(
+                component = "Broadcaster",
+                message_id = id,
+                line = cause.line(),
+                "dropped an unreadable message"
+            ),
         }
     }
     let failed = stream::iter(apps)

@@ -94,8 +94,16 @@ async fn write(
     let log = frames::log(app_id, plan, &rows, &known, last_seq, now);
     // Independent statements, sent without waiting for one another.
     try_join5(
-        async { if plan.links.is_empty() { Ok(()) } else { folding::save_links(tx, app_id, &plan.links).await } },
-        async { if rows.calls.is_empty() { Ok(()) } else { folding::save_calls(tx, app_id, &rows.calls, now).await } },
+        async {
+            if plan.links.is_empty() { Ok(()) } else { folding::save_links(tx, app_id, &plan.links).await }
+        },
+        async {
+            if rows.calls.is_empty() {
+                Ok(())
+            } else {
+                folding::save_calls(tx, app_id, &rows.calls, now).await
+            }
+        },
         async {
             if rows.voicemails.is_empty() {
                 Ok(())

@@ -32,8 +32,10 @@ pub(crate) fn log(
     last_seq: i64,
     now: DateTime<Utc>,
 ) -> Vec<LoggedEvent> {
-    let calls: HashMap<DialpadId, &CallRow<'_>> = rows.calls.iter().map(|row| (row.leg.call_id, row)).collect();
-    let voicemails: HashMap<DialpadId, Uuid> = rows.voicemails.iter().map(|(id, leg)| (leg.call_id, *id)).collect();
+    let calls: HashMap<DialpadId, &CallRow<'_>> =
+        rows.calls.iter().map(|row| (row.leg.call_id, row)).collect();
+    let voicemails: HashMap<DialpadId, Uuid> =
+        rows.voicemails.iter().map(|(id, leg)| (leg.call_id, *id)).collect();
     let mut log = Vec::new();
     let news = plan.conversations.iter().flat_map(|(_, news)| versions(news).into_iter().zip(news));
     for ((behind, moment), seq) in news.zip(last_seq + 1..) {
@@ -98,7 +100,9 @@ impl Source<'_> {
         let mut frame = String::new();
         for limit in TEXT_LIMITS {
             frame = match self.voicemail_id {
-                Some(id) if is_about_voicemail(self.moment.event) => self.voicemail(id, &mut Texts::up_to(limit)),
+                Some(id) if is_about_voicemail(self.moment.event) => {
+                    self.voicemail(id, &mut Texts::up_to(limit))
+                }
                 _ => self.call(&mut Texts::up_to(limit)),
             };
             if frame.len() <= MAX_FRAME_BYTES {

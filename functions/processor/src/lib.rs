@@ -56,7 +56,12 @@ async fn messages(processor: &Processor, event: SqsEvent) -> SqsBatchResponse {
                     response.batch_item_failures.push(failure);
                 }
             },
-            Err(cause) => error!(component = "Processor", message_id = id, line = cause.line(), "dropped an unreadable message"),
+            Err(cause) => error!(
+                component = "Processor",
+                message_id = id,
+                line = cause.line(),
+                "dropped an unreadable message"
+            ),
         }
     }
     work_on(processor, apps).await;

@@ -2,7 +2,13 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use processor::{Config, Processor};
-use shared::{aws, clock::SystemClock, config::Env, queue::Queue, store::{Settings, Store}};
+use shared::{
+    aws,
+    clock::SystemClock,
+    config::Env,
+    queue::Queue,
+    store::{Settings, Store},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -53,7 +53,10 @@ mod tests {
             .map(|seq| LoggedEvent { seq, id: app_id.0, audience: None, frame: "\"".repeat(24 * 1024) })
             .collect();
         let messages = messages(app_id, log);
-        assert_eq!(messages.iter().flat_map(|message| &message.events).map(|entry| entry.seq).collect::<Vec<_>>(), (1..=30).collect::<Vec<_>>());
+        assert_eq!(
+            messages.iter().flat_map(|message| &message.events).map(|entry| entry.seq).collect::<Vec<_>>(),
+            (1..=30).collect::<Vec<_>>()
+        );
         for message in &messages {
             let bytes = serde_json::to_string(message).unwrap().len();
             assert!(bytes < shared::queue::MAX_MESSAGE_BYTES, "{bytes}");

@@ -149,7 +149,8 @@ impl Plan {
 
     /// Every user whom the news is about.
     pub(crate) fn users(&self) -> Vec<DialpadId> {
-        let users = self.conversations.iter().flat_map(|(_, news)| news).filter_map(|moment| moment.leg.user_id);
+        let users =
+            self.conversations.iter().flat_map(|(_, news)| news).filter_map(|moment| moment.leg.user_id);
         users.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -164,7 +165,8 @@ impl Plan {
                 let version = i64::try_from(conversation.events).unwrap_or(i64::MAX);
                 rows.calls.push(CallRow { id, parent_call_id, version, leg });
                 if leg.voicemail.is_some() {
-                    rows.voicemails.push((known.voicemails.get(&leg.call_id).copied().unwrap_or_else(new_id), leg));
+                    rows.voicemails
+                        .push((known.voicemails.get(&leg.call_id).copied().unwrap_or_else(new_id), leg));
                 }
             }
         }

@@ -50,7 +50,9 @@ impl Processor {
                 Batch::Busy if handed_over.is_empty() => return Ok(()),
                 Batch::Busy => {
                     let db = self.store.connection().await?;
-                    return Ok(event_log::mark_handed_over(&*db, app_id, &handed_over, self.clock.now()).await?);
+                    return Ok(
+                        event_log::mark_handed_over(&*db, app_id, &handed_over, self.clock.now()).await?
+                    );
                 }
             }
         }

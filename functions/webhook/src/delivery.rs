@@ -1,12 +1,7 @@
 //! A request taken apart: whose delivery it is, and what form its body has.
 
 use lambda_http::{Body, Request, http::HeaderMap};
-use shared::{
-    auth::ApiKey,
-    config::Secret,
-    dialpad::jws::Jws,
-    domain::ids::AppId,
-};
+use shared::{auth::ApiKey, config::Secret, dialpad::jws::Jws, domain::ids::AppId};
 
 use crate::error::Error;
 

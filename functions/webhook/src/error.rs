@@ -52,15 +52,21 @@ impl Error {
     pub(crate) fn problem(&self) -> Problem {
         let (status, detail) = match self {
             Self::TooLarge => (413, "a delivery holds at most 1 MiB"),
-            Self::UnknownApp => (404, "there is no such app; register the URL that POST /internal/apps answered"),
+            Self::UnknownApp => {
+                (404, "there is no such app; register the URL that POST /internal/apps answered")
+            }
             Self::AppRequired => (
                 404,
                 "this stack serves several apps, or none: register /webhooks/dialpad/{app_id}, the URL of one app",
             ),
-            Self::Unauthenticated(_) => (401, "the delivery is not signed (HS256) with the app's webhook secret"),
+            Self::Unauthenticated(_) => {
+                (401, "the delivery is not signed (HS256) with the app's webhook secret")
+            }
             Self::Unsigned => (401, "the delivery is not signed, and this app takes signed deliveries only"),
             Self::NotAnObject => (400, "the delivery is not a JSON object"),
-            Self::NotKept(_) | Self::Unavailable(_) => (503, "the delivery could not be stored; send it again"),
+            Self::NotKept(_) | Self::Unavailable(_) => {
+                (503, "the delivery could not be stored; send it again")
+            }
         };
         Problem::new(status, self.code(), detail)
     }

@@ -10,7 +10,7 @@ use shared::{
     domain::ids::AppId,
     queue::{EventMessage, Queue, SpilledDelivery},
     store::{
-        self, Connection, Store,
+        self, Store,
         apps::{self, WebhookSecrets},
         inbox::{self, Accepted, NewEvent},
         keys,
@@ -28,6 +28,32 @@ use crate::{
 
 /// How long the database has. What is left of Dialpad's five seconds is for the queue.
 const DATABASE_TIME: Duration = Duration::from_millis(1500);
+
+/// Runs a statement within the time that is left. A connection that died while the function was frozen is replaced once;
+/// one that does not answer is given up, so that the next delivery does not wait for it.
+///
+/// A macro, since the future of an async closure that borrows cannot be shown to be `Send`, which `lambda_http` asks for.
+macro_rules! ask {
+    ($self:ident, $deadline:expr, |$db:ident| $statement:expr) => {{
+        let mut replaced = false;
+        loop {
+            let $db = match in_time($deadline, $self.store.connection()).await {
+                Ok(db) => db,
+                Err(error) => break Err(error),
+            };
+            match in_time($deadline, $statement).await {
+                Err(error) if error.is_unavailable() => {
+                    $db.discard();
+                    if replaced || matches!(error, store::Error::TooSlow) {
+                        break Err(error);
+                    }
+                    replaced = true;
+                }
+                outcome => break outcome,
+            }
+        }
+    }};
+}
 
 /// What taking a delivery needs; lives as long as the function is warm.
 pub struct Intake {
@@ -65,7 +91,7 @@ impl Intake {
             dedupe_key: &delivery.dedupe_key,
             received_at,
         };
-        match self.with_database(deadline, async |db| inbox::accept(&**db, event).await).await {
+        match ask!(self, deadline, |db| inbox::accept(&*db, event)) {
             Ok(accepted) => {
                 info!(component = "Webhook", request_id, %app_id, event_type = known_word(&delivery.event_type), ?accepted, "stored");
                 if accepted == Accepted::New {
@@ -89,16 +115,13 @@ impl Intake {
     ) -> Result<(AppId, Remembered), Error> {
         let app_id = match recipient {
             Recipient::App(app_id) => Some(*app_id),
-            Recipient::KeyHolder(key) => self
-                .with_database(deadline, async |db| keys::find(&**db, key.id(), now).await)
-                .await
+            Recipient::KeyHolder(key) => ask!(self, deadline, |db| keys::find(&*db, key.id(), now))
                 .map_err(Error::Unavailable)?
                 .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
                 .map(|stored| stored.app_id),
-            Recipient::OnlyApp => self
-                .with_database(deadline, async |db| apps::only_active(&**db).await)
-                .await
-                .map_err(Error::Unavailable)?,
+            Recipient::OnlyApp => {
+                ask!(self, deadline, |db| apps::only_active(&*db)).map_err(Error::Unavailable)?
+            }
         }
         .ok_or(Error::AppRequired)?;
         let remembered = self.secrets.recall(app_id, now);
@@ -117,9 +140,7 @@ impl Intake {
         now: DateTime<Utc>,
         deadline: tokio::time::Instant,
     ) -> Result<Remembered, Error> {
-        let secrets = self
-            .with_database(deadline, async |db| apps::webhook_secrets(&**db, app_id, now).await)
-            .await
+        let secrets = ask!(self, deadline, |db| apps::webhook_secrets(&*db, app_id, now))
             .map_err(Error::Unavailable)?
             .ok_or(Error::UnknownApp)?;
         self.secrets.remember(secrets.clone(), now);
@@ -183,29 +204,6 @@ impl Intake {
             warn!(component = "Webhook", %app_id, error = %Chain(&error), "could not wake the processor");
         }
     }
-
-    /// Runs a statement within the time that is left. A connection that died while the function was frozen is replaced
-    /// once; one that does not answer is given up, so that the next delivery does not wait for it.
-    async fn with_database<T>(
-        &self,
-        deadline: tokio::time::Instant,
-        statement: impl AsyncFn(&Connection) -> store::Result<T>,
-    ) -> store::Result<T> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let db = in_time(deadline, self.store.connection()).await?;
-            match in_time(deadline, statement(&db)).await {
-                Err(error) if error.is_unavailable() => {
-                    db.discard();
-                    if attempt == 2 || matches!(error, store::Error::TooSlow) {
-                        return Err(error);
-                    }
-                }
-                outcome => return outcome,
-            }
-        }
-    }
 }
 
 async fn in_time<T>(
@@ -217,7 +215,9 @@ async fn in_time<T>(
 
 /// The event type for a log line: a word of Dialpad's, never a text that a sender chose.
 fn known_word(event_type: &str) -> &str {
-    if event_type.len() <= 32 && event_type.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.')) {
+    if event_type.len() <= 32
+        && event_type.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.'))
+    {
         event_type
     } else {
         "other"

@@ -21,7 +21,7 @@ pub async fn handle(intake: &Intake, request: Request) -> Response<Body> {
     let request_id = http::request_id(request.headers());
     let path = request.uri().path().to_owned();
     let response = match intake.take(request, &request_id).await {
-        Ok(()) => http::json(200, &serde_json::json!({ "received": true })),
+        Ok(()) => http::json(lambda_http::http::StatusCode::OK, &serde_json::json!({ "received": true })),
         Err(refusal) => {
             let problem = refusal.problem().at(&path, &request_id);
             if problem.status >= 500 {

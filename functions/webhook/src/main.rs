@@ -1,7 +1,13 @@
 //! Composition: the HTTP API invokes this function for `POST /webhooks/…`.
 
 use lambda_http::{Error, Request, run, service_fn, tracing};
-use shared::{aws, clock::SystemClock, config::Env, queue::Queue, store::{Settings, Store}};
+use shared::{
+    aws,
+    clock::SystemClock,
+    config::Env,
+    queue::Queue,
+    store::{Settings, Store},
+};
 use webhook::{Config, Intake};
 
 #[tokio::main(flavor = "current_thread")]

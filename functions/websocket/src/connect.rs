@@ -15,7 +15,11 @@ use crate::{Sockets, error::Error};
 const MAX_USER_ID: usize = 255;
 
 /// Authenticates and registers a connection; gives the handshake's status.
-pub(crate) async fn connect(sockets: &Sockets, connection_id: &str, event: &ApiGatewayWebsocketProxyRequest) -> i64 {
+pub(crate) async fn connect(
+    sockets: &Sockets,
+    connection_id: &str,
+    event: &ApiGatewayWebsocketProxyRequest,
+) -> i64 {
     match register(sockets, connection_id, event).await {
         Ok(connection) => {
             info!(
@@ -52,9 +56,13 @@ async fn register(
     Ok(connection)
 }
 
-async fn authenticate(sockets: &Sockets, event: &ApiGatewayWebsocketProxyRequest) -> Result<StoredKey, Error> {
+async fn authenticate(
+    sockets: &Sockets,
+    event: &ApiGatewayWebsocketProxyRequest,
+) -> Result<StoredKey, Error> {
     let header = event.headers.get("x-app-api-key").and_then(|value| value.to_str().ok());
-    let query = sockets.allow_api_key_in_url.then(|| event.query_string_parameters.first("api_key")).flatten();
+    let query =
+        sockets.allow_api_key_in_url.then(|| event.query_string_parameters.first("api_key")).flatten();
     let text = header.or(query).filter(|text| !text.is_empty()).ok_or(Error::Missing)?;
     let key = ApiKey::parse(text).map_err(|_| {
         Error::Rejected(if text.starts_with(['"', '\'']) { "it is quoted" } else { "it is not a key" })
@@ -82,7 +90,9 @@ fn user_id(event: &ApiGatewayWebsocketProxyRequest) -> Result<Option<String>, Er
     match event.query_string_parameters.first("user_id") {
         None | Some("") => Ok(None),
         // "-" is how the registry writes "no user".
-        Some(user) if user == "-" || user.chars().count() > MAX_USER_ID || user.contains('\0') => Err(Error::UserId),
+        Some(user) if user == "-" || user.chars().count() > MAX_USER_ID || user.contains('\0') => {
+            Err(Error::UserId)
+        }
         Some(user) => Ok(Some(user.to_owned())),
     }
 }

@@ -7,7 +7,7 @@ mod error;
 mod message;
 
 pub use config::Config;
-pub use message::{Reply, Replay};
+pub use message::{Replay, Reply};
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use shared::{clock::Clock, registry::Registry, store::Store, telemetry::Chain};
@@ -35,7 +35,8 @@ pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -
             answer(200, None)
         }
         _ => {
-            let reply = message::reply(sockets, &connection_id, event.body.as_deref().unwrap_or_default()).await;
+            let reply =
+                message::reply(sockets, &connection_id, event.body.as_deref().unwrap_or_default()).await;
             answer(200, Some(reply.to_json()))
         }
     }
@@ -45,7 +46,9 @@ pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -
 async fn disconnect(sockets: &Sockets, connection_id: &str) {
     match sockets.registry.remove(connection_id).await {
         Ok(()) => info!(component = "WebSocket", connection_id, "disconnected"),
-        Err(error) => warn!(component = "WebSocket", connection_id, error = %Chain(&error), "could not forget a connection"),
+        Err(error) => {
+            warn!(component = "WebSocket", connection_id, error = %Chain(&error), "could not forget a connection")
+        }
     }
 }
 

@@ -1,7 +1,13 @@
 //! Composition: the WebSocket API invokes this function for all of its routes.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use shared::{aws, clock::SystemClock, config::Env, registry::Registry, store::{Settings, Store}};
+use shared::{
+    aws,
+    clock::SystemClock,
+    config::Env,
+    registry::Registry,
+    store::{Settings, Store},
+};
 use websocket::{Config, Sockets};
 
 #[tokio::main(flavor = "current_thread")]

@@ -105,7 +105,12 @@ pub(crate) async fn reply(sockets: &Sockets, connection_id: &str, body: &str) ->
     };
     let connection = match sockets.registry.find(connection_id).await {
         Ok(Some(connection)) => connection,
-        Ok(None) => return Reply::Error { code: "not_connected", message: "this connection was dropped; connect again" },
+        Ok(None) => {
+            return Reply::Error {
+                code: "not_connected",
+                message: "this connection was dropped; connect again",
+            };
+        }
         Err(error) => {
             warn!(component = "WebSocket", connection_id, error = %Chain(&error), "connection unknown");
             return UNAVAILABLE;
@@ -127,8 +132,10 @@ fn parse(body: &str) -> Result<Request, Reply> {
     let malformed = Reply::Error { code: "malformed", message: "send a JSON object with an action" };
     let Ok(named) = serde_json::from_str::<Named<'_>>(body) else { return Err(malformed) };
     match named.action.as_ref() {
-        "ping" | "resume" => serde_json::from_str(body)
-            .map_err(|_| Reply::Error { code: "malformed", message: "after is a whole number, not negative" }),
+        "ping" | "resume" => serde_json::from_str(body).map_err(|_| Reply::Error {
+            code: "malformed",
+            message: "after is a whole number, not negative",
+        }),
         _ => Err(Reply::Error { code: "unknown_action", message: "the actions are ping and resume" }),
     }
 }

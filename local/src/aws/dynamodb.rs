@@ -62,7 +62,9 @@ impl DynamoDb {
         let mut tasks = JoinSet::new();
         let served = database.clone();
         tasks.spawn(async move {
-            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, std::future::pending()).await {
+            if let Err(error) =
+                dynoxide::server::serve_with_shutdown(listener, served, std::future::pending()).await
+            {
                 tracing::error!(error, "DynamoDB stopped");
             }
         });

@@ -54,7 +54,10 @@ fn start(lambda: Lambda, name: String, event: Bytes) -> Response {
 fn answer(outcome: Result<Bytes, InvokeError>) -> Response {
     let (error_type, message) = match outcome {
         Ok(body) => {
-            return ([("content-type", "application/json"), ("x-amz-executed-version", "$LATEST")], Body::from(body))
+            return (
+                [("content-type", "application/json"), ("x-amz-executed-version", "$LATEST")],
+                Body::from(body),
+            )
                 .into_response();
         }
         Err(InvokeError::UnknownFunction) => {

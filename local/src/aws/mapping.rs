@@ -109,8 +109,12 @@ async fn deliver(mapping: &Mapping, queue: &Queue, lambda: &Lambda, batch: &[Rec
 /// The ids of the messages that failed; `None` means all, as when the answer makes no sense.
 fn failures(answer: &[u8], batch: &[Received]) -> Option<HashSet<String>> {
     let answer: Option<BatchAnswer> = serde_json::from_slice(answer).ok()?;
-    let failed: HashSet<_> =
-        answer.unwrap_or_default().batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    let failed: HashSet<_> = answer
+        .unwrap_or_default()
+        .batch_item_failures
+        .into_iter()
+        .map(|failure| failure.item_identifier)
+        .collect();
     let is_known = |id: &String| batch.iter().any(|message| message.id == *id);
     failed.iter().all(is_known).then_some(failed)
 }

@@ -103,8 +103,10 @@ impl Lambda {
     /// without it their warnings and errors.
     #[must_use]
     pub fn processes(functions: Vec<Function>, aliases: BTreeMap<String, String>, verbose: bool) -> Self {
-        let pools =
-            functions.into_iter().map(|function| (function.name.clone(), Pool::new(function, verbose))).collect();
+        let pools = functions
+            .into_iter()
+            .map(|function| (function.name.clone(), Pool::new(function, verbose)))
+            .collect();
         Self { shared: Arc::new(Shared { functions: Functions::Processes(pools), aliases }) }
     }
 

@@ -195,7 +195,8 @@ impl Pool {
                 is_change
             });
         }
-        let is_needed = state.waiting.len() > state.starting || (self.shared.function.is_warm && state.processes == 0);
+        let is_needed =
+            state.waiting.len() > state.starting || (self.shared.function.is_warm && state.processes == 0);
         if is_needed {
             self.start_process(&mut state);
         }

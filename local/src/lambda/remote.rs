@@ -52,7 +52,8 @@ impl Remote {
         if status == StatusCode::NOT_FOUND {
             return Err(InvokeError::UnknownFunction);
         }
-        let reported = || serde_json::from_slice::<Value>(&body).ok().filter(|report| report["errorType"].is_string());
+        let reported =
+            || serde_json::from_slice::<Value>(&body).ok().filter(|report| report["errorType"].is_string());
         if is_error || !status.is_success() {
             let Some(report) = reported() else {
                 return Err(InvokeError::Unavailable(format!("{} answered {status}", self.base)));

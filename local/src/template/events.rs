@@ -61,7 +61,9 @@ fn queue_mapping(reader: &Reader<'_>, function: &str, properties: &Value) -> Res
         queue: reader.queue_of(&arn)?,
         function: function.to_owned(),
         batch_size: whole(reader.number(properties, "BatchSize")?).unwrap_or(10).max(1),
-        batch_window: Duration::from_secs(reader.number(properties, "MaximumBatchingWindowInSeconds")?.unwrap_or(0)),
+        batch_window: Duration::from_secs(
+            reader.number(properties, "MaximumBatchingWindowInSeconds")?.unwrap_or(0),
+        ),
         report_batch_item_failures: types
             .as_array()
             .is_some_and(|types| types.iter().any(|name| name == "ReportBatchItemFailures")),

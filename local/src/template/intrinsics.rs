@@ -139,9 +139,14 @@ impl<'a> Intrinsics<'a> {
                 let resource = self.resource(name)?;
                 match kind(resource) {
                     "AWS::SQS::Queue" => {
-                        format!("{}/{ACCOUNT}/{}", self.surroundings.urls.aws, self.name(name, resource, "QueueName")?)
+                        format!(
+                            "{}/{ACCOUNT}/{}",
+                            self.surroundings.urls.aws,
+                            self.name(name, resource, "QueueName")?
+                        )
                     }
                     "AWS::DynamoDB::Table" => self.name(name, resource, "TableName")?,
+                    "AWS::ApiGatewayV2::Stage" => self.name(name, resource, "StageName")?,
                     // A function, an API, a route: the logical id stands for the physical one.
                     _ => name.to_owned(),
                 }
@@ -168,7 +173,9 @@ impl<'a> Intrinsics<'a> {
             (_, "ApiId") => id.to_owned(),
             (_, "ApiEndpoint") => format!("https://{id}.execute-api.{region}.amazonaws.com"),
             (_, "Arn") => format!("arn:aws:local:{region}:{ACCOUNT}:{id}"),
-            _ => return Err(unresolved(&Value::String(format!("{id}.{attribute}")), "it exists only in AWS")),
+            _ => {
+                return Err(unresolved(&Value::String(format!("{id}.{attribute}")), "it exists only in AWS"));
+            }
         };
         Ok(Value::String(text))
     }
@@ -209,7 +216,8 @@ impl<'a> Intrinsics<'a> {
     }
 
     fn holds(&self, condition: &Value) -> Result<bool, Error> {
-        let entry = condition.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
+        let entry =
+            condition.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
         let Some((name, argument)) = entry else {
             return Err(unresolved(condition, "it is no condition"));
         };
@@ -248,7 +256,9 @@ impl<'a> Intrinsics<'a> {
         section(self.template, "Resources")
             .find(|(name, _)| *name == id)
             .map(|(_, resource)| resource)
-            .ok_or_else(|| unresolved(&Value::String(id.to_owned()), "there is no such parameter or resource"))
+            .ok_or_else(|| {
+                unresolved(&Value::String(id.to_owned()), "there is no such parameter or resource")
+            })
     }
 }
 

@@ -205,8 +205,8 @@ pub enum Error {
 impl Template {
     /// Reads the template at `path`.
     pub fn read(path: &Path, surroundings: &Surroundings) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         Self::parse(&text, surroundings)
     }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::events;
 use super::intrinsics::{Intrinsics, kind, section};
 use super::{
-    Error, Function, HttpRoute, Queue, QueueMapping, Redrive, Schedule, Surroundings, Table, Template, WebSocketApi,
-    WebSocketRoute,
+    Error, Function, HttpRoute, Queue, QueueMapping, Redrive, Schedule, Surroundings, Table, Template,
+    WebSocketApi, WebSocketRoute,
 };
 
 /// What reading one resource may need.
@@ -97,7 +97,8 @@ impl<'a> Reader<'a> {
     /// Overridden variables are not resolved: what the template says of them may exist only in AWS.
     fn environment(&self, properties: &Value) -> Result<BTreeMap<String, String>, Error> {
         let empty = Map::new();
-        let variables = properties.pointer("/Environment/Variables").and_then(Value::as_object).unwrap_or(&empty);
+        let variables =
+            properties.pointer("/Environment/Variables").and_then(Value::as_object).unwrap_or(&empty);
         let mut environment = BTreeMap::new();
         for (name, value) in variables {
             let value = match self.surroundings.overrides.get(name) {
@@ -144,8 +145,10 @@ impl<'a> Reader<'a> {
                 visibility: seconds("VisibilityTimeout", 30)?,
                 retention: seconds("MessageRetentionPeriod", 345_600)?,
                 delay: seconds("DelaySeconds", 0)?,
-                maximum_bytes: usize::try_from(self.number(properties, "MaximumMessageSize")?.unwrap_or(1_048_576))
-                    .unwrap_or(usize::MAX),
+                maximum_bytes: usize::try_from(
+                    self.number(properties, "MaximumMessageSize")?.unwrap_or(1_048_576),
+                )
+                .unwrap_or(usize::MAX),
                 redrive: self.redrive(properties)?,
             };
             queues.insert(id.clone(), queue);
@@ -179,7 +182,9 @@ impl<'a> Reader<'a> {
             let properties = &resource["Properties"];
             let name = self.intrinsics.text(&json!({ "Ref": id }))?;
             let mut definition = json!({ "TableName": name, "BillingMode": "PAY_PER_REQUEST" });
-            for member in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+            for member in
+                ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"]
+            {
                 if let Some(value) = self.property(properties, member)? {
                     definition[member] = value;
                 }
@@ -226,8 +231,10 @@ impl<'a> Reader<'a> {
     ) -> Result<WebSocketRoute, Error> {
         let target = self.text(route, "Target")?.unwrap_or_default();
         let integration = target.trim_start_matches("integrations/");
-        let integration = self.resources("AWS::ApiGatewayV2::Integration")?.into_iter().find(|(id, _)| *id == integration);
-        let (_, integration) = integration.ok_or_else(|| shape(id, &format!("{target:?} is no integration")))?;
+        let integration =
+            self.resources("AWS::ApiGatewayV2::Integration")?.into_iter().find(|(id, _)| *id == integration);
+        let (_, integration) =
+            integration.ok_or_else(|| shape(id, &format!("{target:?} is no integration")))?;
         let uri = self.text(&integration["Properties"], "IntegrationUri")?.unwrap_or_default();
         let function = uri
             .split_once(":function:")

@@ -52,7 +52,9 @@ impl Endpoint {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
-            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test"))
+            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+                "local", "local", None, None, "test",
+            ))
             .endpoint_url(&self.url)
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
@@ -96,8 +98,9 @@ async fn the_sqs_client_sends_receives_and_deletes() {
 async fn a_batch_answers_for_each_entry() {
     let endpoint = Endpoint::start().await;
     let (sqs, url) = (endpoint.sqs(), &endpoint.template.queues["EventQueue"].url);
-    let entry =
-        |id: &str, body: &str| SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap();
+    let entry = |id: &str, body: &str| {
+        SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap()
+    };
     let batch = sqs.send_message_batch().queue_url(url).entries(entry("1", "one")).entries(entry("2", ""));
     let answer = batch.send().await.unwrap();
     assert_eq!((answer.successful()[0].id(), answer.failed()[0].id()), ("1", "2"));

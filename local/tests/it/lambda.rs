@@ -156,7 +156,9 @@ async fn events_and_answers_have_lambdas_limit() {
     let lambda = lambda(function());
     let event = json!("x".repeat(PAYLOAD_LIMIT_BYTES));
     let too_large = lambda.invoke(NAME, event).await;
-    assert!(matches!(too_large, Err(InvokeError::Failed { error_type, .. }) if error_type == "RequestTooLarge"));
+    assert!(
+        matches!(too_large, Err(InvokeError::Failed { error_type, .. }) if error_type == "RequestTooLarge")
+    );
     let fitting = lambda.invoke(NAME, json!({ "do": "pad", "length": PAYLOAD_LIMIT_BYTES - 2 })).await;
     assert!(fitting.is_ok());
     let too_large = lambda.invoke(NAME, json!({ "do": "pad", "length": PAYLOAD_LIMIT_BYTES })).await;

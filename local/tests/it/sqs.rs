@@ -71,14 +71,18 @@ impl Stack {
         let (sender, batches) = mpsc::unbounded_channel();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router =
-            Router::new().route("/2015-03-31/functions/processor/invocations", post(invoke)).with_state(sender);
+        let router = Router::new()
+            .route("/2015-03-31/functions/processor/invocations", post(invoke))
+            .with_state(sender);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
 
         let mut template = Template::parse(FIXTURE, &surroundings()).unwrap();
         template.queues.values_mut().for_each(|queue| queue.visibility = VISIBILITY);
-        let mapping =
-            Mapping { definition: template.queue_mappings[0].clone(), concurrency: 2, region: "us-east-1".to_owned() };
+        let mapping = Mapping {
+            definition: template.queue_mappings[0].clone(),
+            concurrency: 2,
+            region: "us-east-1".to_owned(),
+        };
         let lambda = Lambda::remote(&url, BTreeMap::new()).unwrap();
         Self { sqs: Sqs::new(&template), lambda, mapping, batches, stop: watch::Sender::new(false) }
     }
@@ -125,7 +129,6 @@ impl Stack {
     }
 }
 
-
 async fn invoke(State(batches): State<mpsc::UnboundedSender<Batch>>, body: Bytes) -> Response {
     let (answer, answered) = oneshot::channel();
     batches.send(Batch { event: serde_json::from_slice(&body).unwrap(), answer }).unwrap();
@@ -151,7 +154,9 @@ async fn a_message_reaches_the_function_at_once_and_as_lambda_sends_it() {
     assert_eq!(record["eventSourceARN"], "arn:aws:sqs:us-east-1:000000000000:EventQueue");
     assert_eq!(record["awsRegion"], "us-east-1");
     assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
-    assert!(record["attributes"]["SentTimestamp"].as_str().unwrap().parse::<u64>().unwrap() > 1_600_000_000_000);
+    assert!(
+        record["attributes"]["SentTimestamp"].as_str().unwrap().parse::<u64>().unwrap() > 1_600_000_000_000
+    );
     assert!(!record["receiptHandle"].as_str().unwrap().is_empty());
     batch.succeed();
     stack.drained().await;

@@ -237,13 +237,19 @@ fn http_events_become_routes() {
         path: path.to_owned(),
         function: "webhook".to_owned(),
     };
-    assert_eq!(routes, [route(None, "$default"), route(None, "/any"), route(Some("POST"), "/webhooks/{proxy+}")]);
+    assert_eq!(
+        routes,
+        [route(None, "$default"), route(None, "/any"), route(Some("POST"), "/webhooks/{proxy+}")]
+    );
 }
 
 #[test]
 fn a_websocket_route_answers_only_with_a_route_response() {
     let websocket = fixture().websocket;
-    assert_eq!((websocket.stage.as_str(), websocket.selection_expression.as_str()), ("ws", "$request.body.action"));
+    assert_eq!(
+        (websocket.stage.as_str(), websocket.selection_expression.as_str()),
+        ("ws", "$request.body.action")
+    );
     let route = |has_route_response| WebSocketRoute { function: "websocket".to_owned(), has_route_response };
     assert_eq!(
         websocket.routes,
@@ -258,7 +264,10 @@ fn queues_tables_and_mappings_keep_their_settings() {
     assert_eq!(queue.arn, "arn:aws:sqs:us-east-1:000000000000:EventQueue");
     assert_eq!(queue.visibility, Duration::from_secs(60));
     assert_eq!(queue.retention, Duration::from_secs(1_209_600));
-    assert_eq!(queue.redrive, Some(Redrive { queue: "EventDeadLetterQueue".to_owned(), max_receive_count: 3 }));
+    assert_eq!(
+        queue.redrive,
+        Some(Redrive { queue: "EventDeadLetterQueue".to_owned(), max_receive_count: 3 })
+    );
     assert_eq!(template.queues["EventDeadLetterQueue"].name, "local-dead");
 
     let mapping = &template.queue_mappings[0];
@@ -268,7 +277,10 @@ fn queues_tables_and_mappings_keep_their_settings() {
     assert_eq!(mapping.maximum_concurrency, Some(7));
 
     let table = &template.tables[0];
-    assert_eq!((table.name.as_str(), table.ttl_attribute.as_deref()), ("ConnectionsTable", Some("expires_at")));
+    assert_eq!(
+        (table.name.as_str(), table.ttl_attribute.as_deref()),
+        ("ConnectionsTable", Some("expires_at"))
+    );
     assert_eq!(table.definition["GlobalSecondaryIndexes"][0]["IndexName"], "apps");
 }
 
@@ -277,4 +289,30 @@ fn only_enabled_schedules_run() {
     let schedules = fixture().schedules;
     assert_eq!(schedules.len(), 1);
     assert_eq!((schedules[0].function.as_str(), schedules[0].rate), ("processor", Duration::from_mins(1)));
+}
+
+#[test]
+fn the_repositorys_own_template_is_understood() {
+    let file = local::settings::root().join("template.yaml");
+    let template = Template::read(&file, &surroundings()).unwrap();
+    assert_eq!(template.binaries(), ["broadcaster", "migrator", "processor", "rest", "webhook", "websocket"]);
+    assert_eq!(template.triggered_binaries(), ["broadcaster", "processor", "rest", "webhook", "websocket"]);
+    assert_eq!(template.websocket.stage, "ws");
+    let has_route_response = |key: &str| template.websocket.routes[key].has_route_response;
+    assert_eq!(
+        ["$connect", "$default", "$disconnect"].map(has_route_response),
+        [false, true, false],
+        "only messages are answered over the socket"
+    );
+    let mut mappings: Vec<_> = template
+        .queue_mappings
+        .iter()
+        .map(|mapping| (mapping.queue.as_str(), mapping.function.as_str()))
+        .collect();
+    mappings.sort_unstable();
+    assert_eq!(mappings, [("EventQueue", "processor"), ("PushQueue", "broadcaster")]);
+    assert_eq!(template.schedules[0].function, "processor");
+    let broadcaster = environment(&template, "BroadcasterFunction");
+    assert_eq!(broadcaster["CONNECTIONS_ENDPOINT"], "http://127.0.0.1:4566/ws");
+    assert_eq!(environment(&template, "WebsocketFunction")["DATABASE_URL"], "postgres://here");
 }

@@ -1,8 +1,10 @@
 //! Who is asking: API keys, and secrets compared in constant time.
 
 mod key;
+mod secret;
 
 pub use key::{ApiKey, KeyHash, Malformed};
+pub use secret::generate_secret;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -93,7 +93,10 @@ mod tests {
     fn a_signed_delivery_is_read_and_a_changed_one_refused() {
         let body = sign(r#"{"call_id":1}"#, &secret());
         assert_eq!(Jws::parse(&body).unwrap().verify(&[secret()]).unwrap(), br#"{"call_id":1}"#);
-        assert_eq!(Jws::parse(&format!("{body}\n")).unwrap().verify(&[secret()]).unwrap(), br#"{"call_id":1}"#);
+        assert_eq!(
+            Jws::parse(&format!("{body}\n")).unwrap().verify(&[secret()]).unwrap(),
+            br#"{"call_id":1}"#
+        );
         assert_eq!(Jws::parse(&body).unwrap().verify(&[Secret::new("other")]), Err(Error::Signature));
         assert_eq!(Jws::parse(&body).unwrap().verify(&[Secret::new("other"), secret()]).map(|_| ()), Ok(()));
         assert_eq!(Jws::parse(&body).unwrap().verify(&[]), Err(Error::Signature));

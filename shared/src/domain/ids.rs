@@ -70,7 +70,9 @@ impl<'de> Deserialize<'de> for DialpadId {
             }
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<DialpadId, E> {
-                i64::try_from(value).map(DialpadId).map_err(|_| E::custom("the id is larger than 64 bits hold"))
+                i64::try_from(value)
+                    .map(DialpadId)
+                    .map_err(|_| E::custom("the id is larger than 64 bits hold"))
             }
 
             fn visit_str<E: de::Error>(self, value: &str) -> Result<DialpadId, E> {

@@ -28,7 +28,10 @@ impl Serialize for Timestamp {
 /// Whole seconds of a duration in milliseconds, as durations are shown; halves go up.
 #[must_use]
 pub fn seconds(milliseconds: f64) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and a duration is far from the bounds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates, and a duration is far from the bounds"
+    )]
     let seconds = (milliseconds / 1000.0).round() as i64;
     seconds
 }

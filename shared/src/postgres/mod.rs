@@ -70,9 +70,7 @@ impl Server {
         };
         let account = Account::choose(options.data_dir.as_deref())?;
         let data = match &options.data_dir {
-            Some(path) => {
-                DataDir { path: account.folder(path, Purpose::Data, say)?, is_temporary: false }
-            }
+            Some(path) => DataDir { path: account.folder(path, Purpose::Data, say)?, is_temporary: false },
             None => DataDir { path: account.temporary()?, is_temporary: true },
         };
         let started = Self::start_on(&data, &account, &options, say);
@@ -182,11 +180,8 @@ fn launch(
         let previous = log.with_extension("previous.log");
         fs::rename(&log, &previous).map_err(Error::io("rename", &log))?;
     }
-    let (stop, remove) = if data.is_temporary {
-        (Stop::Immediate, Some(data.path.as_path()))
-    } else {
-        (Stop::Fast, None)
-    };
+    let (stop, remove) =
+        if data.is_temporary { (Stop::Immediate, Some(data.path.as_path())) } else { (Stop::Fast, None) };
     let lifeline = Lifeline::start(account, stop, &log, remove, &command)?;
 
     let started = Instant::now();

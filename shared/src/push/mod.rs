@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_apigatewaymanagement::{
-    Client, config::Builder, config::retry::RetryConfig, error::SdkError,
-    operation::post_to_connection::PostToConnectionError, primitives::Blob,
+    Client,
+    config::Builder,
+    config::retry::RetryConfig,
+    error::SdkError,
+    operation::{delete_connection::DeleteConnectionError, post_to_connection::PostToConnectionError},
+    primitives::Blob,
 };
 
 /// How long one post may take before the socket counts as stuck.
@@ -75,7 +79,9 @@ impl Pusher {
     pub async fn close(&self, connection_id: &str) -> Result<(), Error> {
         match self.client.delete_connection().connection_id(connection_id).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|cause| cause.is_gone_exception()) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(DeleteConnectionError::is_gone_exception) => {
+                Ok(())
+            }
             Err(error) => Err(Error::Close(Box::new(error))),
         }
     }

@@ -78,7 +78,7 @@ impl Registry {
             .put_item()
             .table_name(&self.table)
             .item("connection_id", text(&connection.id))
-            .item("app_id", text(connection.app_id))
+            .item("app_id", text(&connection.app_id))
             .item("crm_user_id", text(connection.crm_user_id.as_deref().unwrap_or(NO_USER)))
             .item("key_id", text(&connection.key_id))
             .item("opened_at", number(connection.opened_at.timestamp_millis()))
@@ -128,7 +128,7 @@ impl Registry {
                 .index_name(INDEX)
                 .key_condition_expression("app_id = :app_id")
                 .filter_expression("expires_at > :now")
-                .expression_attribute_values(":app_id", text(app_id))
+                .expression_attribute_values(":app_id", text(&app_id))
                 .expression_attribute_values(":now", number(now.timestamp()))
                 .set_exclusive_start_key(from)
                 .send()
@@ -145,7 +145,7 @@ impl Registry {
     }
 }
 
-fn text(value: impl ToString) -> AttributeValue {
+fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, Row, types::Type};
 
-use super::Result;
+use super::{
+    Result,
+    page::{Page, Request},
+};
 use crate::{config::Secret, domain::ids::AppId};
 
 /// A tenant.
@@ -76,16 +79,20 @@ pub async fn insert(
 /// One tenant.
 pub async fn find(db: &(impl GenericClient + Sync), id: AppId) -> Result<Option<App>> {
     let row = db
-        .query_typed_opt(&format!("-- apps.find\nSELECT {COLUMNS} FROM apps WHERE id = $1"), &[(&id.0, Type::UUID)])
+        .query_typed_opt(
+            &format!("-- apps.find\nSELECT {COLUMNS} FROM apps WHERE id = $1"),
+            &[(&id.0, Type::UUID)],
+        )
         .await?;
     Ok(row.as_ref().map(App::from))
 }
 
-/// One tenant, locked until the end of the transaction, so that two changes of its keys come one after the other.
+/// One tenant, locked until the end of the transaction, so that two changes of its keys or mappings come one after the
+/// other. Deliveries are stored meanwhile: a foreign key's check does not wait for this lock.
 pub async fn lock(db: &(impl GenericClient + Sync), id: AppId) -> Result<Option<App>> {
     let row = db
         .query_typed_opt(
-            &format!("-- apps.lock\nSELECT {COLUMNS} FROM apps WHERE id = $1 FOR UPDATE"),
+            &format!("-- apps.lock\nSELECT {COLUMNS} FROM apps WHERE id = $1 FOR NO KEY UPDATE"),
             &[(&id.0, Type::UUID)],
         )
         .await?;
@@ -119,8 +126,54 @@ pub async fn webhook_secrets(
 
 /// The only active app, if there is exactly one: then a delivery needs not say whose it is.
 pub async fn only_active(db: &(impl GenericClient + Sync)) -> Result<Option<AppId>> {
-    let rows = db
-        .query_typed("-- apps.only_active\nSELECT id FROM apps WHERE is_active LIMIT 2", &[])
-        .await?;
+    let rows =
+        db.query_typed("-- apps.only_active\nSELECT id FROM apps WHERE is_active LIMIT 2", &[]).await?;
     Ok(if let [row] = rows.as_slice() { Some(AppId(row.get("id"))) } else { None })
+}
+
+/// The tenants, newest first.
+pub async fn list(db: &(impl GenericClient + Sync), request: &Request) -> Result<Page<App>> {
+    let window = request.window();
+    let [after, id, rows, offset, with_total] = window.parameters();
+    let rows = db
+        .query_typed(
+            &format!(
+                "-- apps.list
+                 WITH page AS (
+                     SELECT {COLUMNS} FROM apps WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2)
+                     ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4)
+                 SELECT CASE WHEN $5 THEN (SELECT count(*) FROM apps) END AS total, page.*
+                 FROM (SELECT) AS one LEFT JOIN page ON true ORDER BY page.created_at DESC, page.id DESC"
+            ),
+            &[after, id, rows, offset, with_total],
+        )
+        .await?;
+    let page = Page::read(&rows, request.limit, |row| Ok(App::from(row)))?;
+    Ok(page.unwrap_or(Page { rows: Vec::new(), has_more: false, total: None }))
+}
+
+/// Renames a tenant, or switches it on or off; what is `None` stays. `None`: there is no such tenant.
+pub async fn update(
+    db: &(impl GenericClient + Sync),
+    id: AppId,
+    name: Option<&str>,
+    is_active: Option<bool>,
+    now: DateTime<Utc>,
+) -> Result<Option<App>> {
+    let row = db
+        .query_typed_opt(
+            &format!(
+                "-- apps.update
+                 UPDATE apps SET name = coalesce($2, name), is_active = coalesce($3, is_active), updated_at = $4
+                 WHERE id = $1 RETURNING {COLUMNS}"
+            ),
+            &[
+                (&id.0, Type::UUID),
+                (&name, Type::TEXT),
+                (&is_active, Type::BOOL),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await?;
+    Ok(row.as_ref().map(App::from))
 }

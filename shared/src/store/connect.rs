@@ -54,11 +54,8 @@ impl Store {
     pub fn new(settings: &Settings) -> Result<Self> {
         let mut config = configuration(&settings.url)?;
         config.connect_timeout(settings.connect_timeout);
-        let manager = Manager::from_config(
-            config,
-            tls()?,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
+        let manager =
+            Manager::from_config(config, tls()?, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
             .max_size(settings.connections)
             .runtime(Runtime::Tokio1)
@@ -133,7 +130,9 @@ fn configuration(url: &Secret) -> Result<tokio_postgres::Config> {
 
 fn is_this_machine(host: &Host) -> bool {
     match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
         #[cfg(unix)]
         Host::Unix(_) => true,
     }

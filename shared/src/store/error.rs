@@ -38,7 +38,9 @@ impl Error {
         match self {
             Self::Connect(_) | Self::TooSlow => true,
             Self::Configuration(_) | Self::Inconsistent { .. } => false,
-            Self::Statement(error) => error.is_closed() || error.code().map_or_else(|| is_io(error), is_transient),
+            Self::Statement(error) => {
+                error.is_closed() || error.code().map_or_else(|| is_io(error), is_transient)
+            }
         }
     }
 
@@ -58,7 +60,7 @@ impl Error {
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 fn is_transient(code: &SqlState) -> bool {

@@ -22,7 +22,12 @@ pub struct LoggedEvent {
 
 impl From<&Row> for LoggedEvent {
     fn from(row: &Row) -> Self {
-        Self { seq: row.get("seq"), id: row.get("id"), audience: row.get("audience"), frame: row.get("frame") }
+        Self {
+            seq: row.get("seq"),
+            id: row.get("id"),
+            audience: row.get("audience"),
+            frame: row.get("frame"),
+        }
     }
 }
 
@@ -140,7 +145,11 @@ pub async fn read(
     Ok(Stretch {
         head: rows.first().map_or(0, |row| row.get("last_seq")),
         oldest: rows.first().and_then(|row| row.get("oldest")),
-        events: rows.iter().filter(|row| row.get::<_, Option<i64>>("seq").is_some()).map(LoggedEvent::from).collect(),
+        events: rows
+            .iter()
+            .filter(|row| row.get::<_, Option<i64>>("seq").is_some())
+            .map(LoggedEvent::from)
+            .collect(),
     })
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Result;
 use crate::domain::{
-    call::Leg,
+    call::{Direction, Leg, Outcome},
     ids::{AppId, DialpadId},
 };
 
@@ -49,7 +49,8 @@ pub async fn save_links(
     app_id: AppId,
     links: &[(DialpadId, i64)],
 ) -> Result<()> {
-    let (ids, conversations): (Vec<i64>, Vec<i64>) = links.iter().map(|(id, conversation)| (id.0, *conversation)).unzip();
+    let (ids, conversations): (Vec<i64>, Vec<i64>) =
+        links.iter().map(|(id, conversation)| (id.0, *conversation)).unzip();
     db.execute_typed(
         "-- folding.save_links
          INSERT INTO call_links (app_id, dialpad_call_id, conversation)
@@ -215,11 +216,11 @@ impl<'a> From<&CallRow<'a>> for CallRecord<'a> {
             parent_call_id: row.parent_call_id,
             version: row.version,
             dialpad_call_id: leg.call_id.0,
-            direction: leg.direction.map(|direction| direction.as_str()),
+            direction: leg.direction.map(Direction::as_str),
             from_number: leg.from_number.as_deref(),
             to_number: leg.to_number.as_deref(),
             status: leg.status.as_str(),
-            outcome: leg.outcome.map(|outcome| outcome.as_str()),
+            outcome: leg.outcome.map(Outcome::as_str),
             dialpad_user_id: leg.user_id.map(|id| id.0),
             group_name: leg.group_name.as_deref(),
             contact_name: leg.contact_name.as_deref(),

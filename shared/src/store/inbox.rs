@@ -197,7 +197,8 @@ pub async fn give_up(
     events: &[(Uuid, String)],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let (ids, reasons): (Vec<Uuid>, Vec<&str>) = events.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
+    let (ids, reasons): (Vec<Uuid>, Vec<&str>) =
+        events.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
     db.execute_typed(
         "-- inbox.give_up
          UPDATE webhook_events e SET dead_at = $4, attempts = e.attempts + 1, last_error = f.reason

@@ -20,14 +20,20 @@ pub struct StoredKey {
     pub key_hash: Vec<u8>,
     /// Whether it was revoked, or its grace period is over.
     pub is_dead: bool,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// Finds a key by its public id: one indexed look-up whatever the number of apps.
-pub async fn find(db: &(impl GenericClient + Sync), key_id: &str, now: DateTime<Utc>) -> Result<Option<StoredKey>> {
+pub async fn find(
+    db: &(impl GenericClient + Sync),
+    key_id: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<StoredKey>> {
     let row = db
         .query_typed_opt(
             "-- keys.find
-             SELECT k.id, k.app_id, a.is_active, k.key_hash,
+             SELECT k.id, k.app_id, a.is_active, k.key_hash, k.last_used_at,
                     (k.revoked_at IS NOT NULL OR coalesce(k.expires_at <= $2, false)) AS is_dead
              FROM api_keys k JOIN apps a ON a.id = k.app_id WHERE k.key_id = $1",
             &[(&key_id, Type::TEXT), (&now, Type::TIMESTAMPTZ)],
@@ -39,15 +45,18 @@ pub async fn find(db: &(impl GenericClient + Sync), key_id: &str, now: DateTime<
         app_is_active: row.get("is_active"),
         key_hash: row.get("key_hash"),
         is_dead: row.get("is_dead"),
+        last_used_at: row.get("last_used_at"),
     }))
 }
 
-/// Notes that a key was used, at most once a minute.
+/// Notes that a key was used, at most once a minute. It does not wait for whoever is changing the key.
 pub async fn touch(db: &(impl GenericClient + Sync), id: Uuid, now: DateTime<Utc>) -> Result<()> {
     db.execute_typed(
         "-- keys.touch
-         UPDATE api_keys SET last_used_at = $2
-         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2 - interval '1 minute')",
+         UPDATE api_keys SET last_used_at = $2 WHERE id = (
+             SELECT id FROM api_keys
+             WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - interval '1 minute')
+             FOR NO KEY UPDATE SKIP LOCKED)",
         &[(&id, Type::UUID), (&now, Type::TIMESTAMPTZ)],
     )
     .await?;
@@ -116,4 +125,75 @@ pub async fn rotate(
         )
         .await?;
     Ok(Rotation { id, replaced: row.get("replaced") })
+}
+
+/// Revokes all keys of an app that still work, with a line each in the audit trail; says how many. Call it with the app
+/// locked ([`super::apps::lock`]).
+pub async fn revoke_all(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    request_id: &str,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let revoked = db
+        .execute_typed(
+            "-- keys.revoke_all
+             WITH revoked AS (
+                 UPDATE api_keys SET revoked_at = $2
+                 WHERE app_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
+                 RETURNING key_hint)
+             INSERT INTO api_key_audit_log (app_id, action, old_key_hint, request_id, performed_at, created_at)
+             SELECT $1, 'revoked', key_hint, $3, $2, $2 FROM revoked",
+            &[(&app_id.0, Type::UUID), (&now, Type::TIMESTAMPTZ), (&request_id, Type::TEXT)],
+        )
+        .await?;
+    Ok(revoked)
+}
+
+/// What may be shown of a key.
+#[derive(Clone, Debug)]
+pub struct KeyInfo {
+    /// Its public id.
+    pub key_id: String,
+    /// Its first and last characters.
+    pub key_hint: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its grace period ends, or ended.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+impl KeyInfo {
+    /// Whether it works at this moment.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| end > now)
+    }
+}
+
+/// The newest keys of an app, dead ones too.
+pub async fn newest(db: &(impl GenericClient + Sync), app_id: AppId, limit: i64) -> Result<Vec<KeyInfo>> {
+    let rows = db
+        .query_typed(
+            "-- keys.newest
+             SELECT key_id, key_hint, created_at, expires_at, revoked_at, last_used_at
+             FROM api_keys WHERE app_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+            &[(&app_id.0, Type::UUID), (&limit, Type::INT8)],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| KeyInfo {
+            key_id: row.get("key_id"),
+            key_hint: row.get("key_hint"),
+            created_at: row.get("created_at"),
+            expires_at: row.get("expires_at"),
+            revoked_at: row.get("revoked_at"),
+            last_used_at: row.get("last_used_at"),
+        })
+        .collect())
 }

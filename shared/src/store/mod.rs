@@ -4,13 +4,18 @@
 //! that names the function, and give each parameter its type.
 
 pub mod apps;
+pub mod audit;
+pub mod calls;
 mod connect;
 mod error;
 pub mod event_log;
 pub mod folding;
 pub mod inbox;
 pub mod keys;
+pub mod mappings;
+pub mod page;
+pub mod voicemails;
 
-pub use connect::{Connection, Store, Settings, connect};
+pub use connect::{Connection, Settings, Store, connect};
 pub use error::{Error, Result};
 pub use tokio_postgres::{GenericClient, Transaction};

@@ -12,6 +12,8 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
+use super::Result;
+
 /// The place of a row in a list. Written as 48 hexadecimal digits, which mean nothing to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -35,7 +37,7 @@ impl fmt::Display for Cursor {
 impl FromStr for Cursor {
     type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
+    fn from_str(text: &str) -> std::result::Result<Self, Malformed> {
         if text.len() != 48 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Malformed);
         }
@@ -135,19 +137,19 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Reads the answer to a statement that gives one row with nulls when the page is empty, and none when the tenant does
     /// not exist. Each row has `id`, `created_at` and `total`.
-    pub(super) fn read(rows: &[Row], limit: i64, read: impl Fn(&Row) -> T) -> Option<Self> {
-        let total = rows.first()?.get("total");
-        let mut rows: Vec<_> = rows
-            .iter()
-            .filter_map(|row| {
-                let cursor = Cursor { id: row.get::<_, Option<Uuid>>("id")?, created_at: row.get("created_at") };
-                Some((cursor, read(row)))
-            })
-            .collect();
+    pub(super) fn read(rows: &[Row], limit: i64, read: impl Fn(&Row) -> Result<T>) -> Result<Option<Self>> {
+        let Some(first) = rows.first() else { return Ok(None) };
+        let total = first.get("total");
+        let mut page = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(id) = row.get::<_, Option<Uuid>>("id") {
+                page.push((Cursor { id, created_at: row.get("created_at") }, read(row)?));
+            }
+        }
         let limit = usize::try_from(limit).unwrap_or(0);
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        Some(Self { rows, has_more, total })
+        let has_more = page.len() > limit;
+        page.truncate(limit);
+        Ok(Some(Self { rows: page, has_more, total }))
     }
 }
 
@@ -157,8 +159,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back_to_the_microsecond() {
-        let cursor =
-            Cursor { created_at: DateTime::from_timestamp_micros(1_780_000_000_123_456).unwrap(), id: Uuid::now_v7() };
+        let cursor = Cursor {
+            created_at: DateTime::from_timestamp_micros(1_780_000_000_123_456).unwrap(),
+            id: Uuid::now_v7(),
+        };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
     }
 

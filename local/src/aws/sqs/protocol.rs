@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::queue::{Queue, md5_hex};
 use super::Sqs;
+use super::queue::{Queue, md5_hex};
 
 /// The most entries of a batch.
 const BATCH_LIMIT: usize = 10;
@@ -102,7 +102,10 @@ pub(super) fn call(sqs: &Sqs, action: &str, body: &[u8]) -> Result<Value, Error>
             if queue.change_visibility(&request.receipt_handle, delay) {
                 Ok(json!({}))
             } else {
-                Err(Error { code: "ReceiptHandleIsInvalid", message: "the message is not in flight".to_owned() })
+                Err(Error {
+                    code: "ReceiptHandleIsInvalid",
+                    message: "the message is not in flight".to_owned(),
+                })
             }
         }
         "PurgeQueue" => {
@@ -120,7 +123,10 @@ pub(super) fn call(sqs: &Sqs, action: &str, body: &[u8]) -> Result<Value, Error>
 fn send(queue: &Queue, entry: &Entry) -> Result<Value, Error> {
     let body = entry.message_body.as_deref().unwrap_or_default();
     if body.is_empty() {
-        return Err(Error { code: "MissingParameter", message: "MessageBody is missing or empty".to_owned() });
+        return Err(Error {
+            code: "MissingParameter",
+            message: "MessageBody is missing or empty".to_owned(),
+        });
     }
     if body.len() > queue.definition().maximum_bytes {
         let message = format!("a message may have {} bytes", queue.definition().maximum_bytes);
@@ -153,7 +159,10 @@ fn send_batch(queue: &Queue, entries: &[Entry]) -> Result<Value, Error> {
     }
     let is_repeated = |index: usize| entries[..index].iter().any(|earlier| earlier.id == entries[index].id);
     if (0..entries.len()).any(is_repeated) {
-        return Err(Error { code: "BatchEntryIdsNotDistinct", message: "an entry's id is repeated".to_owned() });
+        return Err(Error {
+            code: "BatchEntryIdsNotDistinct",
+            message: "an entry's id is repeated".to_owned(),
+        });
     }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {

@@ -1,29 +1,108 @@
-//! placeholder until written
+//! The fold: all events of a conversation become its legs, and what clients are told of them.
+//!
+//! It depends on nothing but the set of its events: not on the order they came in, not on how often. The events are put
+//! in order by Dialpad's clock and walked once; [`Moment`]s hold what was known at their place of the walk, the legs
+//! what is known at its end.
+
+use std::{cmp::Ordering, collections::HashMap};
+
 use chrono::{DateTime, Utc};
-use super::{CallEvent, Leg};
+
+use super::{
+    CallEvent, Leg, State,
+    joined::Joined,
+    moments::{self, Before},
+    walk::Walk,
+};
 use crate::domain::{frame::EventName, ids::DialpadId};
-/// A conversation.
-#[derive(Clone, Debug, PartialEq, Default)]
+
+/// Legs that belong together, and their story.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversation {
-    /// Its legs.
+    /// The legs of which an event was seen, the parent first: the one that was made first, then by id.
     pub legs: Vec<Leg>,
-    /// What clients are told.
+    /// What clients are told, in the order of Dialpad's clock.
     pub moments: Vec<Moment>,
+    /// How many events it rests on, repeats not counted.
+    pub events: usize,
 }
-/// Something a client is told.
+
+/// Something clients are told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment {
-    /// The kind.
+    /// What they are told.
     pub event: EventName,
-    /// When.
+    /// When it happened, by Dialpad's clock.
     pub at: DateTime<Utc>,
-    /// Dialpad's state that brought it.
-    pub what: String,
-    /// The leg as it stood then.
+    /// What Dialpad calls it.
+    pub what: State,
+    /// The leg as it stood right after it, by all that is known up to then.
     pub leg: Leg,
 }
-/// Folds.
+
+/// Folds the events of one conversation.
 #[must_use]
-pub fn fold(_events: &[CallEvent]) -> Conversation { Conversation::default() }
-/// unused
-pub(super) fn _leg(_: DialpadId) {}
+pub fn fold(events: &[CallEvent]) -> Conversation {
+    let events = in_order(events);
+    let mut walk = Walk::default();
+    let mut moments = Vec::new();
+    for event in &events {
+        let number = walk.number(event.call_id);
+        let before = Before::of(&walk, number, &event.state);
+        walk.step(number, event);
+        let told = moments::told(&mut walk, number, event, &before);
+        if !told.is_empty() {
+            let leg = walk.leg(number);
+            moments.extend(told.into_iter().map(|name| Moment {
+                event: name,
+                at: event.at,
+                what: event.state.clone(),
+                leg: leg.clone(),
+            }));
+        }
+    }
+    let mut legs: Vec<Leg> = walk.legs().collect();
+    legs.sort_by_key(|leg| (leg.started_at.is_none(), leg.started_at, leg.call_id));
+    Conversation { legs, moments, events: events.len() }
+}
+
+/// Groups events by conversation: those that mention a common leg, and those that mention one with them, and so on.
+/// The groups come in the order of their smallest leg, the events of each in the order given.
+#[must_use]
+pub fn conversations(events: Vec<CallEvent>) -> Vec<Vec<CallEvent>> {
+    let mut joined = Joined::default();
+    let mut numbers = HashMap::new();
+    for event in &events {
+        let mut number = |id: DialpadId| *numbers.entry(id).or_insert_with(|| joined.add());
+        let mentioned: Vec<usize> = event.mentioned().map(&mut number).collect();
+        for other in &mentioned[1..] {
+            joined.join(mentioned[0], *other);
+        }
+    }
+    let mut groups: HashMap<usize, Vec<CallEvent>> = HashMap::new();
+    for event in events {
+        groups.entry(joined.root(numbers[&event.call_id])).or_default().push(event);
+    }
+    let mut groups: Vec<Vec<CallEvent>> = groups.into_values().collect();
+    groups.sort_by_cached_key(|events| events.iter().map(|event| event.call_id).min());
+    groups
+}
+
+/// The events in the order they happened, each once. Of two that say the same thing of the same leg and moment but
+/// differ in the rest, the tie-break decides, so that any order of arrival keeps the same one.
+fn in_order(events: &[CallEvent]) -> Vec<&CallEvent> {
+    let mut events: Vec<(usize, &CallEvent)> =
+        events.iter().map(|event| (event.state.rank(), event)).collect();
+    events.sort_by(|one, other| identity(one, other).then_with(|| one.1.tie_break.cmp(&other.1.tie_break)));
+    events.dedup_by(|later, kept| identity(kept, later) == Ordering::Equal);
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+fn identity((rank, event): &(usize, &CallEvent), (other_rank, other): &(usize, &CallEvent)) -> Ordering {
+    event
+        .at
+        .cmp(&other.at)
+        .then_with(|| rank.cmp(other_rank))
+        .then_with(|| event.call_id.cmp(&other.call_id))
+        .then_with(|| event.state.as_str().cmp(other.state.as_str()))
+}

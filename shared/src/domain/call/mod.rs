@@ -18,10 +18,6 @@ mod leg;
 mod moments;
 mod news;
 mod outcome;
-#[cfg(test)]
-mod plausible;
-#[cfg(test)]
-mod properties;
 mod state;
 mod track;
 mod walk;

@@ -1,5 +1,62 @@
-//! placeholder until written
-use super::{Conversation, Moment};
-/// News.
+//! What is new to clients when events were added to a conversation.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{Conversation, Moment, State};
+use crate::domain::{frame::EventName, ids::DialpadId};
+
+/// The moments of `after` that clients were not shown yet, in order. `before` are the conversations that were folded
+/// without the new events; several when the new events joined them.
+///
+/// - Nothing is shown twice, and of one of Dialpad's events nothing more once it has been shown.
+/// - Nothing is shown that is older than what its leg already showed: a late event changes the rows, and never moves a
+///   call backwards. Only a message that was left may come late, since nothing newer on a call makes it untrue.
+/// - A leg rings, starts, ends and gets its message once.
 #[must_use]
-pub fn news(_before: &[Conversation], _after: &Conversation) -> Vec<Moment> { Vec::new() }
+pub fn news(before: &[Conversation], after: &Conversation) -> Vec<Moment> {
+    let mut shown: HashMap<DialpadId, Shown<'_>> = HashMap::new();
+    for moment in before.iter().flat_map(|conversation| &conversation.moments) {
+        shown.entry(moment.leg.call_id).or_default().add(moment);
+    }
+    let is_news = |moment: &&Moment| shown.get(&moment.leg.call_id).is_none_or(|shown| shown.allows(moment));
+    after.moments.iter().filter(is_news).cloned().collect()
+}
+
+/// What clients were shown of a leg.
+#[derive(Debug, Default)]
+struct Shown<'a> {
+    causes: HashSet<(&'a State, DateTime<Utc>)>,
+    names: HashSet<EventName>,
+    newest: Option<DateTime<Utc>>,
+    newest_of_voicemail: Option<DateTime<Utc>>,
+}
+
+impl<'a> Shown<'a> {
+    fn add(&mut self, moment: &'a Moment) {
+        self.causes.insert((&moment.what, moment.at));
+        self.names.insert(moment.event);
+        self.newest = self.newest.max(Some(moment.at));
+        if matches!(moment.event, EventName::VoicemailReceived | EventName::VoicemailUpdated) {
+            self.newest_of_voicemail = self.newest_of_voicemail.max(Some(moment.at));
+        }
+    }
+
+    fn allows(&self, moment: &Moment) -> bool {
+        let (once, newest) = match moment.event {
+            EventName::CallRing | EventName::CallStarted | EventName::CallEnded => (true, self.newest),
+            EventName::VoicemailReceived => (true, self.newest_of_voicemail),
+            EventName::VoicemailUpdated => (false, self.newest_of_voicemail),
+            EventName::CallQueued
+            | EventName::CallHeld
+            | EventName::CallResumed
+            | EventName::CallParked
+            | EventName::CallUpdated
+            | EventName::CallRecording => (false, self.newest),
+        };
+        !(once && self.names.contains(&moment.event))
+            && !self.causes.contains(&(&moment.what, moment.at))
+            && Some(moment.at) >= newest
+    }
+}

@@ -88,11 +88,18 @@ impl Walk {
                 let began_at = colleague.started_at.or(colleague.seen_at);
                 began_at.zip(silent_at).is_none_or(|(began_at, silent_at)| began_at <= silent_at)
             } else {
-                // The operator's own leg was never seen, so only the moment of the answer is known.
-                colleague.operator_call_id != Some(track.call_id)
-                    && silent_at.is_none_or(|silent_at| answered_at <= silent_at + SLACK)
+                // An operator whose own leg was never seen: only the moment of the answer is known.
+                self.has_unseen_operator(other)
+                    && silent_at.is_none_or(|silent_at| answered_at - silent_at <= SLACK)
             }
         })
+    }
+
+    /// Whether a group's leg names an operator of whom no leg was seen.
+    pub(super) fn has_unseen_operator(&self, group: usize) -> bool {
+        self.track(group)
+            .operator_call_id
+            .is_some_and(|operator| self.find(operator).is_none_or(|operator| operator.seen_at.is_none()))
     }
 
     /// Whether an answered leg went on as another one.

@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{
-    CallEvent, Direction, Leg, Voicemail,
-    joined::Joined,
-    track::Track,
-};
+use super::{CallEvent, Direction, Leg, Voicemail, joined::Joined, track::Track};
 use crate::domain::ids::DialpadId;
 
 /// Everything that is known after the events walked so far, and nothing of those that come later.
@@ -18,14 +14,15 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Takes in the next event and returns the number of its leg.
-    pub(super) fn step(&mut self, event: &CallEvent) -> usize {
-        let leg = self.number(event.call_id);
+    /// Takes in the next event, which is of this leg.
+    pub(super) fn step(&mut self, leg: usize, event: &CallEvent) {
         for mentioned in event.mentioned().skip(1) {
             let mentioned = self.number(mentioned);
             self.joined.join(leg, mentioned);
         }
-        if let Some(entry_point) = event.entry_point_call_id.map(|id| self.number(id)).filter(|&entry| entry != leg) {
+        if let Some(entry_point) =
+            event.entry_point_call_id.map(|id| self.number(id)).filter(|&entry| entry != leg)
+        {
             self.tracks[entry_point].is_entry_point = true;
             self.tracks[leg].entry_point = Some(entry_point);
         }
@@ -42,10 +39,10 @@ impl Walk {
         if is_answered && !was_answered {
             members.answered.push(leg);
         }
-        leg
     }
 
-    fn number(&mut self, id: DialpadId) -> usize {
+    /// The number of a leg, by Dialpad's id of it.
+    pub(super) fn number(&mut self, id: DialpadId) -> usize {
         *self.numbers.entry(id).or_insert_with(|| {
             self.tracks.push(Track::new(id));
             self.joined.add()
@@ -112,7 +109,11 @@ impl Walk {
             duration_ms: self.duration_ms(leg),
             recording_url: track.shown_recording().cloned(),
             voicemail: track.message_left_at.map(|_| Voicemail {
-                recording_url: track.voicemail_recording_url.as_ref().or(track.voicemail_link.as_ref()).cloned(),
+                recording_url: track
+                    .voicemail_recording_url
+                    .as_ref()
+                    .or(track.voicemail_link.as_ref())
+                    .cloned(),
                 transcript: track.transcript.clone(),
                 duration_ms: track.voicemail_ms,
             }),

@@ -1,0 +1,132 @@
+//! Who is calling: an app by its API key, or an operator by the internal secret.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{
+        header::{AUTHORIZATION, HOST},
+        request::Parts,
+    },
+};
+use chrono::TimeDelta;
+use shared::{
+    auth::{ApiKey, same_secret},
+    domain::ids::AppId,
+    store::keys::{self, StoredKey},
+    telemetry::Chain,
+};
+
+use crate::{
+    Deps,
+    conventions::Context,
+    error::{Error, Result},
+};
+
+const API_KEY_HEADER: &str = "x-app-api-key";
+
+/// An app whose key is valid.
+#[derive(Clone, Debug)]
+pub(crate) struct AppCaller {
+    /// The tenant: everything the request reads or writes is its own.
+    pub(crate) app_id: AppId,
+    /// The request, as logged.
+    pub(crate) request_id: String,
+}
+
+impl FromRequestParts<Arc<Deps>> for AppCaller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self> {
+        let text = parts.headers.get(API_KEY_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let key = ApiKey::parse(text).map_err(|_| Error::UnknownApp)?;
+        let stored = recognise(deps, &key).await?;
+        let request_id = request_id(parts);
+        if let Some(context) = parts.extensions.get::<Arc<Context>>() {
+            let _ = context.app_id.set(stored.app_id);
+        }
+        Ok(Self { app_id: stored.app_id, request_id })
+    }
+}
+
+async fn recognise(deps: &Deps, key: &ApiKey) -> Result<StoredKey> {
+    let now = deps.clock.now();
+    let db = deps.store.connection().await?;
+    let stored = keys::find(&*db, key.id(), now).await?;
+    let stored = stored
+        .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
+        .ok_or(Error::UnknownApp)?;
+    if !stored.app_is_active {
+        return Err(Error::AppInactive);
+    }
+    if stored.last_used_at.is_none_or(|last| now - last >= TimeDelta::minutes(1))
+        && let Err(error) = keys::touch(&*db, stored.id, now).await
+    {
+        // When a key was used last is a convenience: never a reason to refuse the request.
+        tracing::warn!(component = "APIKey", app_id = %stored.app_id, error = %Chain(&error), "use not noted");
+    }
+    Ok(stored)
+}
+
+/// An operator.
+#[derive(Clone, Debug)]
+pub(crate) struct Operator {
+    /// The request, as logged and as it stands in the audit trail.
+    pub(crate) request_id: String,
+}
+
+impl FromRequestParts<Arc<Deps>> for Operator {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self> {
+        let operator = Self { request_id: request_id(parts) };
+        let Some(secret) = &deps.config.internal_api_secret else {
+            return if deps.config.allow_open_internal { Ok(operator) } else { Err(Error::InternalClosed) };
+        };
+        let given = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+        match given {
+            Some(given) if same_secret(given, secret.expose()) => Ok(operator),
+            Some(_) | None => Err(Error::UnknownOperator),
+        }
+    }
+}
+
+/// The token of an `Authorization` header; the scheme's name may be written in any case.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn request_id(parts: &Parts) -> String {
+    parts.extensions.get::<Arc<Context>>().map(|context| context.request_id.clone()).unwrap_or_default()
+}
+
+/// Where clients reach the HTTP API, without a slash at the end.
+#[derive(Clone, Debug)]
+pub(crate) struct PublicUrl(pub(crate) String);
+
+impl FromRequestParts<Arc<Deps>> for PublicUrl {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self> {
+        if let Some(url) = &deps.config.public_http_url {
+            return Ok(Self(url.clone()));
+        }
+        let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
+        let host = parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host).unwrap_or("localhost");
+        Ok(Self(format!("{}://{host}", parts.uri.scheme_str().unwrap_or("https"))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_whatever_the_case_of_its_scheme() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer  abc "), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("Bearer"), None);
+    }
+}

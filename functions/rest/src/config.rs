@@ -1,0 +1,80 @@
+//! The settings of the REST API.
+
+use axum::http::HeaderValue;
+use shared::config::{Env, Error, Secret};
+
+/// What the REST API needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `INTERNAL_API_SECRET`: what operators show; without it `/internal` is closed.
+    pub internal_api_secret: Option<Secret>,
+    /// `ALLOW_OPEN_INTERNAL`: whether `/internal` is open while it has no secret. Only the local server sets it.
+    pub allow_open_internal: bool,
+    /// `CORS_ALLOWED_ORIGINS`: who may call `/api` from a browser.
+    pub cors_origins: Origins,
+    /// `PUBLIC_HTTP_URL`: where the HTTP API is reached; without it, where the request went.
+    pub public_http_url: Option<String>,
+}
+
+/// Web origins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// All of them.
+    Any,
+    /// These, perhaps none.
+    These(Vec<HeaderValue>),
+}
+
+impl Config {
+    /// Reads the settings.
+    pub fn from_env(env: &Env) -> Result<Self, Error> {
+        Ok(Self {
+            database_url: Secret::new(env.required("DATABASE_URL")?),
+            internal_api_secret: env.secret("INTERNAL_API_SECRET"),
+            allow_open_internal: env.parsed("ALLOW_OPEN_INTERNAL", false)?,
+            cors_origins: origins(env.optional("CORS_ALLOWED_ORIGINS").unwrap_or_default())?,
+            public_http_url: env.optional("PUBLIC_HTTP_URL").map(|url| url.trim_end_matches('/').to_owned()),
+        })
+    }
+}
+
+fn origins(list: &str) -> Result<Origins, Error> {
+    let origins = list.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    if origins.clone().any(|origin| origin == "*") {
+        return Ok(Origins::Any);
+    }
+    let origins = origins.map(HeaderValue::from_str).collect::<Result<_, _>>();
+    origins.map(Origins::These).map_err(|_| Error::Invalid("CORS_ALLOWED_ORIGINS"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &str, value: &str) -> Result<Config, Error> {
+        Config::from_env(&Env::from([("DATABASE_URL", "postgres://localhost"), (name, value)]))
+    }
+
+    #[test]
+    fn without_settings_everything_is_closed() {
+        let config = config("CORS_ALLOWED_ORIGINS", "").unwrap();
+        assert_eq!(config.cors_origins, Origins::These(Vec::new()));
+        assert!(config.internal_api_secret.is_none() && !config.allow_open_internal);
+    }
+
+    #[test]
+    fn origins_are_a_list_or_a_star() {
+        let two = config("CORS_ALLOWED_ORIGINS", "https://a.example, https://b.example").unwrap();
+        let expected = ["https://a.example", "https://b.example"].map(HeaderValue::from_static);
+        assert_eq!(two.cors_origins, Origins::These(expected.to_vec()));
+        assert_eq!(config("CORS_ALLOWED_ORIGINS", "*").unwrap().cors_origins, Origins::Any);
+        assert_eq!(config("CORS_ALLOWED_ORIGINS", "a\u{1}").unwrap_err(), Error::Invalid("CORS_ALLOWED_ORIGINS"));
+    }
+
+    #[test]
+    fn a_wrong_flag_is_named() {
+        assert_eq!(config("ALLOW_OPEN_INTERNAL", "yes").unwrap_err(), Error::Invalid("ALLOW_OPEN_INTERNAL"));
+    }
+}

@@ -1,0 +1,101 @@
+//! What every answer has in common, done once around all routes: the request's id, problem documents, 405 with the
+//! methods there are, OPTIONS, a line in the log, and an answer even when a handler panics.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL, CONTENT_LENGTH},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use shared::{
+    domain::ids::AppId,
+    http::{REQUEST_ID, problem, request_id},
+    problem::Problem,
+};
+
+use crate::error::{Error, allowed};
+
+/// What is known of the request that is being answered.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    /// Its id, as logged and as sent back.
+    pub(crate) request_id: String,
+    /// The tenant, once the caller is known.
+    pub(crate) app_id: OnceLock<AppId>,
+    route: OnceLock<MatchedPath>,
+}
+
+/// The layer around everything.
+pub(crate) async fn apply(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let context = Arc::new(Context { request_id: request_id(request.headers()), ..Context::default() });
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    request.extensions_mut().insert(Arc::clone(&context));
+    let asks_for_methods =
+        method == Method::OPTIONS && !request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if asks_for_methods {
+        // The CORS layer answers every OPTIONS as a preflight, so one that is none goes past it under a name that no
+        // route has: the router's 405 then says which methods there are.
+        *request.method_mut() = Method::TRACE;
+    }
+
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answer.unwrap_or_else(|_| Error::Panicked.into_response());
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let methods = allowed(&response);
+        response =
+            if asks_for_methods { StatusCode::NO_CONTENT.into_response() } else { Error::MethodNotAllowed.into_response() };
+        response.headers_mut().insert(ALLOW, methods);
+    }
+    if let Some(refusal) = response.extensions_mut().remove::<Problem>() {
+        response = written(response, &refusal.at(&path, &context.request_id));
+    }
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+
+    tracing::info!(
+        component = "Rest",
+        request_id = context.request_id,
+        app_id = context.app_id.get().map(tracing::field::display),
+        %method,
+        route = context.route.get().map(MatchedPath::as_str),
+        status = response.status().as_u16(),
+        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+        "answered"
+    );
+    response
+}
+
+/// Notes which route it is; paths themselves are not logged, since a stranger decides what is in them.
+pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    let extensions = request.extensions();
+    if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>()) {
+        let _ = context.route.set(path.clone());
+    }
+    next.run(request).await
+}
+
+/// A refusal in full; the headers it came with (CORS, Allow, a challenge) stay.
+fn written(refused: Response, refusal: &Problem) -> Response {
+    let (parts, body) = problem(refusal).into_parts();
+    let mut response = Response::from_parts(parts, Body::from(body));
+    for (name, value) in refused.headers() {
+        if name != CONTENT_LENGTH {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}

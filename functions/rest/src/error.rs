@@ -1,0 +1,162 @@
+//! Why a request was refused, and the one table that says how each reason is answered.
+
+use axum::{
+    http::{
+        HeaderValue,
+        header::{ALLOW, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use shared::{
+    problem::{FieldError, Problem},
+    store,
+    telemetry::Chain,
+};
+
+/// What a handler gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A request that cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The body is not JSON.
+    #[error("read the body as JSON")]
+    MalformedJson(#[source] serde_json::Error),
+    /// There is no body where one is needed.
+    #[error("read the body")]
+    BodyMissing,
+    /// The body could not be received.
+    #[error("receive the body")]
+    BodyUnreadable,
+    /// The body is larger than is read.
+    #[error("receive a body of this size")]
+    BodyTooLarge,
+    /// The body is in another format.
+    #[error("read a body of this type")]
+    UnsupportedMediaType,
+    /// Fields or parameters are wrong.
+    #[error("use the fields as they are")]
+    Invalid(Vec<FieldError>),
+    /// No, an unknown, a revoked or an expired app API key.
+    #[error("recognise the app")]
+    UnknownApp,
+    /// The key is right, and its app is switched off.
+    #[error("let an inactive app in")]
+    AppInactive,
+    /// No or a wrong operator's secret.
+    #[error("recognise the operator")]
+    UnknownOperator,
+    /// No operator's secret is configured.
+    #[error("let anybody in without a secret")]
+    InternalClosed,
+    /// There is none of this, or it is another tenant's.
+    #[error("find the {0}")]
+    NotFound(&'static str),
+    /// No route has this path.
+    #[error("find a route")]
+    NoRoute(&'static str),
+    /// The path does not know the method.
+    #[error("find a method")]
+    MethodNotAllowed,
+    /// The events after this place are no longer kept.
+    #[error("read events that are gone")]
+    CursorExpired,
+    /// The database failed or is away.
+    #[error("ask the database")]
+    Database(#[from] store::Error),
+    /// The system gives no random numbers.
+    #[error("make a secret")]
+    Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A handler panicked.
+    #[error("finish the request")]
+    Panicked,
+}
+
+impl Error {
+    /// One wrong field (a JSON pointer) or query parameter (its name).
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
+    }
+
+    /// How this is answered: the status table of the API.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Self::MalformedJson(error) => {
+                Problem::new(400, "malformed_json", format!("The body is not valid JSON: {error}."))
+            }
+            Self::BodyMissing => Problem::new(400, "body_missing", "The body is empty; send a JSON object."),
+            Self::BodyUnreadable => Problem::new(400, "body_unreadable", "The body could not be received."),
+            Self::BodyTooLarge => Problem::new(413, "body_too_large", "The body is larger than this route takes."),
+            Self::UnsupportedMediaType => {
+                Problem::new(415, "unsupported_media_type", "Send the body as application/json.")
+            }
+            Self::Invalid(errors) => Problem::new(422, "invalid", summary(errors)).with_errors(errors.clone()),
+            Self::UnknownApp => {
+                Problem::new(401, "unauthorized", "A valid API key is needed in the header x-app-api-key.")
+            }
+            Self::AppInactive => Problem::new(403, "app_inactive", "The app is not active."),
+            Self::UnknownOperator => {
+                Problem::new(401, "unauthorized", "The operator's secret is needed as a bearer token.")
+            }
+            Self::InternalClosed => {
+                Problem::new(503, "internal_closed", "The internal API is closed: INTERNAL_API_SECRET is not set.")
+                    .with_retry_after(60)
+            }
+            Self::NotFound(what) => Problem::new(404, "not_found", format!("There is no such {what}.")),
+            Self::NoRoute(detail) => Problem::new(404, "no_route", *detail),
+            Self::MethodNotAllowed => {
+                Problem::new(405, "method_not_allowed", "This path does not know the method; see the header Allow.")
+            }
+            Self::CursorExpired => Problem::new(
+                410,
+                "cursor_expired",
+                "The events after this one are no longer kept; load the lists again and go on from their event_cursor.",
+            ),
+            Self::Database(error) if error.is_unavailable() => {
+                Problem::new(503, "database_unavailable", "The database does not answer; try again.")
+            }
+            // Everything that a client sends is checked before, so this is rare: a value that only Postgres refuses.
+            Self::Database(error) if error.is_refused_value() => {
+                Problem::new(422, "invalid", "A value cannot be stored.")
+            }
+            Self::Database(_) | Self::Randomness(_) | Self::Panicked => {
+                Problem::new(500, "internal", "Something went wrong on our side; the request id finds it in the log.")
+            }
+        }
+    }
+}
+
+fn summary(errors: &[FieldError]) -> String {
+    match errors {
+        [only] => format!("{}: {}", only.pointer, only.detail),
+        several => format!("{} fields or parameters are wrong.", several.len()),
+    }
+}
+
+/// The body is written where the path and the request's id are known: see [`crate::conventions`].
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let problem = self.problem();
+        if problem.status >= 500 {
+            tracing::error!(component = "Rest", code = problem.code, error = %Chain(&self), "failed");
+        }
+        let mut response = Response::default();
+        let challenge = match self {
+            Self::UnknownApp => Some("ApiKey header=\"x-app-api-key\""),
+            Self::UnknownOperator => Some("Bearer"),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// The methods of a path, as the router names them.
+pub(crate) fn allowed(response: &Response) -> HeaderValue {
+    let known = response.headers().get(ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let methods = known.split(',').map(str::trim).filter(|method| !method.is_empty()).chain(["OPTIONS"]);
+    HeaderValue::from_str(&methods.collect::<Vec<_>>().join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}

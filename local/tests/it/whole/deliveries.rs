@@ -1,0 +1,98 @@
+//! What the webhook answers, and what is kept of it.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use shared::{config::Secret, dialpad::jws};
+
+use super::server::{Stage, server};
+
+async fn post(path: &str, body: impl Into<axum::body::Bytes>) -> (u16, Value) {
+    let answer = server()
+        .client()
+        .send(Method::POST, path, &[("content-type", "application/jwt")], body)
+        .await
+        .unwrap();
+    (answer.status.as_u16(), answer.body["code"].clone())
+}
+
+#[tokio::test]
+async fn forged_deliveries_are_refused_and_not_kept() {
+    let stage = Stage::new("forged").await;
+    let path = format!("/webhooks/dialpad/{}", stage.app.app_id);
+    let payload = r#"{"call_id":1,"state":"ringing","event_timestamp":1}"#;
+    assert_eq!(post(&path, jws::sign(payload, &Secret::new("wrong"))).await, (401, json!("bad_signature")));
+    // {"alg":"none"} and an empty signature.
+    assert_eq!(post(&path, "eyJhbGciOiJub25lIn0.e30.").await, (401, json!("bad_signature")));
+    assert_eq!(post(&path, payload).await, (401, json!("signature_required")));
+    assert_eq!(post(&path, "").await, (401, json!("signature_required")));
+    assert_eq!(post(&path, "not a token").await, (401, json!("bad_signature")));
+    let unknown = format!("/webhooks/dialpad/{}", uuid::Uuid::nil());
+    assert_eq!(post(&unknown, payload).await, (404, json!("app_not_found")));
+    assert_eq!(post("/webhooks/dialpad/not-a-uuid", payload).await, (404, json!("app_not_found")));
+    assert_eq!(post("/webhooks/dialpad", payload).await, (404, json!("app_required")));
+    let kept = kept(&stage).await;
+    assert_eq!(kept, 0);
+}
+
+#[tokio::test]
+async fn what_is_signed_but_no_object_is_refused_and_2_mib_are_too_much() {
+    let stage = Stage::new("no object").await;
+    let path = format!("/webhooks/dialpad/{}", stage.app.app_id);
+    for payload in ["[]", "null", "7", "\"text\"", "", "{", "{\"a\":}"] {
+        let body = jws::sign(payload, &stage.app.webhook_secret);
+        assert_eq!(post(&path, body).await, (400, json!("not_an_object")), "{payload}");
+    }
+    assert_eq!(post(&path, vec![b'x'; 2 * 1024 * 1024]).await, (413, json!("too_large")));
+    assert_eq!(kept(&stage).await, 0);
+}
+
+#[tokio::test]
+async fn odd_payloads_are_answered_200_and_nothing_of_them_is_lost() {
+    let mut stage = Stage::new("odd").await;
+    let deep = format!(
+        r#"{{"call_id":5,"state":"ringing","event_timestamp":5,"x":{}{}}}"#,
+        "[".repeat(20_000),
+        "]".repeat(20_000)
+    );
+    let odd = [
+        r#"{"call_id":"9007199254740993","state":"ringing","event_timestamp":"1772470801068","direction":"inbound"}"#,
+        r#"{"call_id":2,"state":"a state of the future","event_timestamp":2}"#,
+        r#"{"call_id":3,"state":"ringing","event_timestamp":3,"contact":{"name":"nul \u0000 lone \ud800 end"}}"#,
+        r#"{"call_id":4,"state":"ringing","event_timestamp":4,"talk_time":1e400}"#,
+        deep.as_str(),
+        r#"{"something":"else"}"#,
+        r#"{"call_id":99999999999999999999,"state":"ringing","event_timestamp":6}"#,
+        "{}",
+    ];
+    let path = format!("/webhooks/dialpad/{}", stage.app.app_id);
+    for payload in odd {
+        let body = jws::sign(payload, &stage.app.webhook_secret);
+        assert_eq!(post(&path, body).await, (200, Value::Null), "{payload:.80}");
+    }
+    assert_eq!(kept(&stage).await, odd.len() as i64);
+    let frames = stage.frames().await;
+    let big = frames
+        .iter()
+        .find(|frame| frame["call_id"] == "9007199254740993")
+        .expect("an id above 2^53 survives");
+    assert_eq!(big["event"], "call.ring");
+    let nul = frames.iter().find(|frame| frame["call_id"] == "3").unwrap();
+    assert_eq!(nul["contact_name"], r"nul \u0000 lone \ud800 end");
+}
+
+#[tokio::test]
+async fn the_same_delivery_twice_is_kept_once() {
+    let mut stage = Stage::new("twice").await;
+    let payload = json!({"call_id": 1, "state": "ringing", "event_timestamp": 1, "direction": "inbound"});
+    for _ in 0..3 {
+        stage.deliver(&payload).await;
+    }
+    assert_eq!(kept(&stage).await, 1);
+    assert_eq!(stage.frames().await.len(), 1);
+}
+
+async fn kept(stage: &Stage) -> i64 {
+    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let sql = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
+    server().database().await.query_one(sql, &[&app_id]).await.unwrap().get(0)
+}

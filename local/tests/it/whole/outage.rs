@@ -1,0 +1,60 @@
+//! The database goes away under the running server, and comes back.
+
+use std::time::{Duration, Instant};
+
+use local::simulate::Scenario;
+use serde_json::json;
+use shared::{
+    clock::{Clock as _, SystemClock},
+    postgres::{self, Options},
+};
+
+use super::server::{PATIENCE, Server, eventually};
+
+#[tokio::test]
+async fn deliveries_of_an_outage_are_answered_at_once_and_pushed_after_it() {
+    let folder = std::env::temp_dir().join(format!("outage-{}", uuid::Uuid::new_v4()));
+    let start = |port| {
+        let options = Options { data_dir: Some(folder.clone()), port, ..shared::testing::server_options() };
+        tokio::task::spawn_blocking(move || postgres::Server::start(options).unwrap())
+    };
+    let database = start(None).await.unwrap();
+    let (url, port) = (database.url("postgres"), database.port());
+    let server = Server::start(&["--database-url", &url, "--visibility-seconds", "1"]);
+    let client = server.client();
+    let app = client.make_app("outage").await.unwrap();
+    let mut socket = client.connect(&format!("api_key={}", app.api_key)).await.unwrap();
+
+    let now = SystemClock.now();
+    let mut calls = (0..5).map(|n| Scenario::Outbound.payloads(now + chrono::TimeDelta::seconds(n)));
+    for payload in calls.next().unwrap() {
+        assert_eq!(client.deliver(&app, &payload).await.unwrap().status.as_u16(), 200);
+    }
+    tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
+
+    for payload in calls.flatten() {
+        let sent = Instant::now();
+        let answer = client.deliver(&app, &payload).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"received": true})));
+        // Dialpad gives up after five seconds; this is no measurement.
+        assert!(sent.elapsed() < Duration::from_secs(5));
+    }
+    let health = client.send(axum::http::Method::GET, "/health", &[], "").await.unwrap();
+    assert_eq!(health.status.as_u16(), 503);
+
+    let database = start(Some(port)).await.unwrap();
+    let rows = server.database().await;
+    eventually("every delivery is stored and applied", async || {
+        let sql = "SELECT count(*) FROM webhook_events WHERE processed_at IS NOT NULL";
+        rows.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 15
+    })
+    .await;
+    let mut ended = 0;
+    while ended < 5 {
+        ended += usize::from(socket.next(PATIENCE).await.unwrap()["event"] == "call.ended");
+    }
+    drop(rows);
+    drop(server);
+    tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
+    drop(std::fs::remove_dir_all(&folder));
+}

@@ -1,0 +1,144 @@
+//! One running server for all tests of this folder; each test makes its own app.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use local::client::{App, Client, Socket};
+use serde_json::{Value, json};
+use tokio_postgres::NoTls;
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Starts the server and stops it when its own standard input ends, which is when the test process does, however it ends.
+const LIFELINE: &str =
+    r#""$@" & server=$!; while read -r _; do :; done; kill -TERM "$server"; wait "$server""#;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) edge: String,
+    pub(crate) database_url: String,
+    _lifeline: ChildStdin,
+    _shell: Child,
+}
+
+/// The server that the tests share.
+pub(crate) fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(&[]))
+}
+
+impl Server {
+    /// Starts one of its own, with these arguments besides.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", LIFELINE, "lifeline", env!("CARGO_BIN_EXE_local"), "serve", "--ephemeral"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value =
+            serde_json::from_str(&line).expect("the server announces itself in one line of JSON");
+        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
+        Self {
+            edge: text("edge"),
+            database_url: text("database_url"),
+            _lifeline: shell.stdin.take().unwrap(),
+            _shell: shell,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.edge, None).unwrap()
+    }
+
+    pub(crate) async fn database(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.database_url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+}
+
+/// An app of this test's own, with a socket that sees everything of it.
+pub(crate) struct Stage {
+    pub(crate) client: Client,
+    pub(crate) app: App,
+    pub(crate) socket: Socket,
+}
+
+impl Stage {
+    pub(crate) async fn new(name: &str) -> Self {
+        let client = server().client();
+        let app = client.make_app(name).await.unwrap();
+        let socket = client.connect(&format!("api_key={}", app.api_key)).await.unwrap();
+        Self { client, app, socket }
+    }
+
+    /// Delivers a payload; Dialpad is answered 200.
+    pub(crate) async fn deliver(&self, payload: &Value) {
+        let answer = self.client.deliver(&self.app, payload).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"received": true})));
+    }
+
+    /// The next frame.
+    pub(crate) async fn frame(&mut self) -> Value {
+        self.socket.next(PATIENCE).await.unwrap()
+    }
+
+    /// Waits until no stored event of the app is left to be applied.
+    pub(crate) async fn settled(&self) {
+        let database = server().database().await;
+        let app_id: uuid::Uuid = self.app.app_id.parse().unwrap();
+        eventually("all events are applied", async || {
+            let sql = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL";
+            database.query_one(sql, &[&app_id]).await.unwrap().get::<_, i64>(0) == 0
+        })
+        .await;
+    }
+
+    /// Every frame that was caused so far: asks for the count, then reads that many.
+    pub(crate) async fn frames(&mut self) -> Vec<Value> {
+        self.settled().await;
+        self.socket.say(&json!({"action": "ping", "after": 0})).await.unwrap();
+        let (mut frames, mut count) = (Vec::new(), None);
+        while count.is_none_or(|count| frames.len() < count) {
+            let frame = self.frame().await;
+            if frame["event"] == "pong" {
+                count = Some(usize::try_from(frame["count"].as_i64().unwrap()).unwrap());
+            } else {
+                frames.push(frame);
+            }
+        }
+        frames.sort_by_key(|frame| frame["seq"].as_i64());
+        frames.dedup_by_key(|frame| frame["id"].clone());
+        frames
+    }
+
+    /// Asks the REST API with the app's key.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = self
+            .client
+            .send(axum::http::Method::GET, path, &[("x-app-api-key", &self.app.api_key)], "")
+            .await
+            .unwrap();
+        assert_eq!(answer.status.as_u16(), 200, "{path}: {}", answer.body);
+        answer.body
+    }
+}
+
+/// Waits for a condition.
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "waited in vain until {what}");
+}
