@@ -8,7 +8,7 @@ use shared::telemetry::Chain;
 
 use crate::database::{Database, Wanted};
 use crate::settings::{Settings, root};
-use crate::{console, serve, simulate, telemetry};
+use crate::{bench, console, serve, simulate, telemetry};
 
 /// Runs the whole CTI server on this machine.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ pub struct Cli {
 enum Command {
     /// Start everything and serve until Ctrl-C (the default)
     Serve(serve::Arguments),
+    /// Measure a server of its own on this machine; build with --release first
+    Bench(bench::Arguments),
     /// Apply the migrations to the database and end
     Migrate(DatabaseArguments),
     /// Deliver a call to a running server as Dialpad does, and print the frames it causes
@@ -68,6 +70,10 @@ impl Cli {
             Command::Serve(arguments) => {
                 telemetry::start(&settings, arguments.verbose);
                 end(serve::run(arguments, &settings).await)
+            }
+            Command::Bench(arguments) => {
+                telemetry::start(&settings, false);
+                end(bench::run(arguments).await)
             }
             Command::Simulate(arguments) => {
                 telemetry::start(&settings, false);

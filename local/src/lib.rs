@@ -6,7 +6,9 @@
 //! missing there is missing here.
 
 pub mod aws;
+pub mod bench;
 pub mod binaries;
+pub mod child;
 pub mod cli;
 pub mod client;
 pub mod console;

@@ -49,8 +49,8 @@ fn as_expected(moment: &Moment, expected: &Value) -> Value {
             "group" => json!(leg.group_id.map(|id| id.0)),
             "outcome" => json!(leg.outcome),
             "what" => json!(moment.what.as_str()),
-            "talk_ms" => json!(leg.duration_ms.map(shared_milliseconds)),
-            "duration_ms" => json!(voicemail.and_then(|voicemail| voicemail.duration_ms).map(shared_milliseconds)),
+            "talk_ms" => json!(leg.duration_ms.map(whole)),
+            "duration_ms" => json!(voicemail.and_then(|voicemail| voicemail.duration_ms).map(whole)),
             "transcript" => json!(voicemail.and_then(|voicemail| voicemail.transcript.clone())),
             other => panic!("the list says something new: {other}"),
         };
@@ -60,7 +60,7 @@ fn as_expected(moment: &Moment, expected: &Value) -> Value {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the samples hold whole milliseconds")]
-fn shared_milliseconds(milliseconds: f64) -> i64 {
+fn whole(milliseconds: f64) -> i64 {
     milliseconds as i64
 }
 

@@ -1,5 +1,7 @@
 //! The library against the real things: Postgres, processes, sockets.
 #![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
 
+mod calls;
+mod dialpad_samples;
 mod migrations;
 mod postgres;

@@ -15,7 +15,7 @@ use super::server::{Stage, server};
 
 /// Performs the upgrade by hand and gives the raw stream.
 async fn raw_socket(key: &str) -> TcpStream {
-    let authority = server().edge.trim_start_matches("http://").to_owned();
+    let authority = server().edge().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&authority).await.unwrap();
     let request = format!(
         "GET /ws?api_key={key} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -1,30 +1,19 @@
 //! One running server for all tests of this folder; each test makes its own app.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
-use local::client::{App, Client, Socket};
+use local::{
+    child,
+    client::{App, Client, Socket},
+};
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
 
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts the server and stops it when its own standard input ends, which is when the test process does, however it ends.
-const LIFELINE: &str =
-    r#""$@" & server=$!; while read -r _; do :; done; kill -TERM "$server"; wait "$server""#;
-
 /// A running server.
-pub(crate) struct Server {
-    pub(crate) edge: String,
-    pub(crate) database_url: String,
-    _lifeline: ChildStdin,
-    _shell: Child,
-}
+pub(crate) struct Server(child::Server);
 
 /// The server that the tests share.
 pub(crate) fn server() -> &'static Server {
@@ -35,32 +24,21 @@ pub(crate) fn server() -> &'static Server {
 impl Server {
     /// Starts one of its own, with these arguments besides.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut shell = Command::new("/bin/sh")
-            .args(["-c", LIFELINE, "lifeline", env!("CARGO_BIN_EXE_local"), "serve", "--ephemeral"])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value =
-            serde_json::from_str(&line).expect("the server announces itself in one line of JSON");
-        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
-        Self {
-            edge: text("edge"),
-            database_url: text("database_url"),
-            _lifeline: shell.stdin.take().unwrap(),
-            _shell: shell,
-        }
+        Self(child::Server::start(env!("CARGO_BIN_EXE_local"), arguments).unwrap())
+    }
+
+    /// The URL of its HTTP API.
+    pub(crate) fn edge(&self) -> &str {
+        &self.0.addresses.edge
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(&self.edge, None).unwrap()
+        Client::new(self.edge(), None).unwrap()
     }
 
     pub(crate) async fn database(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.database_url, NoTls).await.unwrap();
+        let (client, connection) =
+            tokio_postgres::connect(&self.0.addresses.database_url, NoTls).await.unwrap();
         tokio::spawn(connection);
         client
     }

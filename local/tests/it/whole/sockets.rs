@@ -9,7 +9,7 @@ use tokio_tungstenite::{
 use super::server::{PATIENCE, Stage, server};
 
 async fn refused(query: &str, header: Option<&str>) -> u16 {
-    let url = format!("{}/ws?{query}", server().edge.replacen("http", "ws", 1));
+    let url = format!("{}/ws?{query}", server().edge().replacen("http", "ws", 1));
     let mut request = url.into_client_request().unwrap();
     if let Some(key) = header {
         request.headers_mut().insert("x-app-api-key", key.parse().unwrap());
@@ -43,7 +43,7 @@ async fn bad_credentials_are_refused_at_the_handshake() {
 async fn the_key_may_come_in_a_header() {
     let stage = Stage::new("header").await;
     let mut request =
-        format!("{}/ws", server().edge.replacen("http", "ws", 1)).into_client_request().unwrap();
+        format!("{}/ws", server().edge().replacen("http", "ws", 1)).into_client_request().unwrap();
     request.headers_mut().insert("x-app-api-key", stage.app.api_key.parse().unwrap());
     connect_async(request).await.unwrap();
 }

@@ -242,3 +242,218 @@ impl<'a> Reader<'a> {
         self.object.get(name).into_iter().flat_map(Member::each)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+    }
+
+    fn read(event_type: &str, payload: &str) -> CallEvent {
+        call_event(event_type, payload, now()).unwrap().unwrap()
+    }
+
+    fn reason(event_type: &str, payload: &str) -> &'static str {
+        call_event(event_type, payload, now()).unwrap_err().reason
+    }
+
+    #[test]
+    fn the_state_is_the_payloads_else_the_guides_else_the_rows() {
+        for (event_type, payload, state) in [
+            ("call.ring", r#"{"call_id":1,"state":"connected","event_type":"call.ended"}"#, State::Connected),
+            ("unknown", r#"{"call_id":1,"event_type":"call.ended"}"#, State::Hangup),
+            ("call.ring", r#"{"call_id":1}"#, State::Ringing),
+            ("hold", r#"{"call_id":1,"state":null}"#, State::Hold),
+            ("whatever", r#"{"call_id":1,"state":"brand_new"}"#, State::parse("brand_new")),
+        ] {
+            assert_eq!(read(event_type, payload).state, state, "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_about_a_call_is_none() {
+        for (event_type, payload) in [
+            ("unknown", r#"{"call_id":1}"#),
+            ("brand_new", r#"{"call_id":1}"#),
+            ("message", r#"{"id":1,"message_status":"sent"}"#),
+            ("ringing", r#"{"id":1,"message_status":"sent"}"#),
+            ("unknown", "[]"),
+            ("message", "null"),
+        ] {
+            assert_eq!(call_event(event_type, payload, now()), Ok(None), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_call_event_without_a_leg_can_never_be_read() {
+        assert_eq!(reason("ringing", "[]"), "the payload is not an object");
+        assert_eq!(reason("call.ring", "\"text\""), "the payload is not an object");
+        assert_eq!(reason("call.ring", "{}"), "call_id is missing");
+        assert_eq!(reason("x", r#"{"state":"ringing"}"#), "call_id is missing");
+        for id in ["\"abc\"", "{}", "0", "-4", "1.5", "[1]", "true", "1e400"] {
+            let payload = format!(r#"{{"state":"ringing","call_id":{id}}}"#);
+            assert_eq!(reason("ringing", &payload), "call_id is not a whole number above zero", "{id}");
+        }
+        for id in ["9223372036854775808", "\"99999999999999999999\""] {
+            let payload = format!(r#"{{"state":"ringing","call_id":{id}}}"#);
+            assert_eq!(reason("ringing", &payload), "call_id is larger than 64 bits hold");
+        }
+    }
+
+    #[test]
+    fn ids_beyond_what_javascript_holds_survive() {
+        let event = read("ringing", r#"{"state":"ringing","call_id":"9007199254740993","master_call_id":9007199254740995}"#);
+        assert_eq!(event.call_id, DialpadId(9_007_199_254_740_993));
+        assert_eq!(event.master_call_id, Some(DialpadId(9_007_199_254_740_995)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_was_not_said() {
+        let event = read(
+            "hangup",
+            r#"{"call_id":1,"state":"hangup","direction":"sideways","external_number":" ","internal_number":{},
+                "target":{},"contact":[],"date_started":"soon","date_connected":1e300,"date_ended":-1,"talk_time":"long",
+                "hold_time":{},"entry_point_call_id":0,"operator_call_id":99999999999999999999,"is_transferred":"FALSE",
+                "recording_details":{"a":1},"recording_url":null,"admin_recording_urls":[null,1,{}],"event_timestamp":[],
+                "transcription_text":"","custom_data":{"a":1}}"#,
+        );
+        let expected = CallEvent {
+            call_id: DialpadId(1),
+            state: State::Hangup,
+            at: now(),
+            tie_break: event.tie_break.clone(),
+            direction: None,
+            external_number: None,
+            internal_number: None,
+            target: None,
+            contact_name: None,
+            started_at: None,
+            connected_at: None,
+            ended_at: None,
+            talk_ms: None,
+            hold_ms: None,
+            entry_point_call_id: None,
+            operator_call_id: None,
+            master_call_id: None,
+            is_transferred: false,
+            recordings: Vec::new(),
+            voicemail_link: None,
+            transcript: None,
+            custom_data: None,
+        };
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn numbers_and_booleans_may_be_strings() {
+        let event = read(
+            "hangup",
+            r#"{"call_id":"1","state":"hangup","event_timestamp":"1772470801068","talk_time":"95200.5",
+                "is_transferred":"True","internal_number":"blocked","target":{"id":"77","type":"User"},
+                "date_started":"2026-03-02T17:00:00Z"}"#,
+        );
+        assert_eq!(event.at.timestamp_millis(), 1_772_470_801_068);
+        assert_eq!(event.started_at.unwrap().timestamp_millis(), 1_772_470_800_000);
+        assert_eq!((event.talk_ms, event.is_transferred), (Some(95200.5), true));
+        assert_eq!(event.internal_number.as_deref(), Some("blocked"));
+        assert_eq!(event.target, Some(Target { id: DialpadId(77), is_user: true, name: None }));
+    }
+
+    #[test]
+    fn whoever_is_no_user_is_a_group() {
+        for kind in ["office", "department", "call_center", "call_router", "room", "something_new"] {
+            let payload = format!(r#"{{"call_id":1,"state":"queued","target":{{"id":5,"type":"{kind}","name":"Desk"}}}}"#);
+            let expected = Target { id: DialpadId(5), is_user: false, name: Some("Desk".to_owned()) };
+            assert_eq!(read("queued", &payload).target, Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_row_written_after_the_guide_is_understood() {
+        let event = read(
+            "call.ended",
+            r#"{"call_id":123,"direction":"outbound","from":"+14155550101","to_number":"+14155550150","user_id":"987654",
+                "duration":42,"recording_url":"https://example.com/a.mp3","started_at":"2026-03-02T17:00:00Z"}"#,
+        );
+        assert_eq!(event.internal_number.as_deref(), Some("+14155550101"));
+        assert_eq!(event.external_number.as_deref(), Some("+14155550150"));
+        assert_eq!(event.target, Some(Target { id: DialpadId(987_654), is_user: true, name: None }));
+        assert_eq!((event.talk_ms, event.at), (Some(42_000.0), now()));
+        assert!(!event.recordings[0].is_voicemail);
+    }
+
+    #[test]
+    fn a_voicemail_written_after_the_guide_is_understood() {
+        for payload in [
+            r#"{"call_id":5,"recording_url":"https://example.com/v.mp3","transcript":"hello","duration":20}"#,
+            r#"{"event_type":"voicemail.received","voicemail":{"id":5,"audio_url":"https://example.com/v.mp3",
+                "transcript":"hello","duration_seconds":20}}"#,
+            r#"{"event_type":"voicemail.received","data":{"call":{"call_id":"5","transcript":"hello","duration":20,
+                "recording_url":["https://example.com/v.mp3"]}}}"#,
+        ] {
+            let event = read("voicemail.received", payload);
+            assert_eq!((event.call_id, &event.state), (DialpadId(5), &State::VoicemailUploaded));
+            assert_eq!(event.transcript.as_deref(), Some("hello"));
+            let expected = Recording {
+                url: "https://example.com/v.mp3".to_owned(),
+                is_voicemail: true,
+                is_admin: false,
+                duration_ms: Some(20_000.0),
+            };
+            assert_eq!(event.recordings, [expected]);
+            assert_eq!(event.talk_ms, None);
+        }
+    }
+
+    #[test]
+    fn dialpads_own_duration_is_in_milliseconds_and_a_last_resort() {
+        let talk_ms = |members: &str| read("hangup", &format!(r#"{{"call_id":1,"state":"hangup",{members}}}"#)).talk_ms;
+        assert_eq!(talk_ms(r#""duration":8951.03,"hold_time":951.03"#), Some(8000.0));
+        assert_eq!(talk_ms(r#""duration":8951.03,"talk_time":0"#), Some(0.0));
+        assert_eq!(talk_ms(r#""duration":8951.03,"date_connected":1772470801068,"date_ended":1772470809068"#), None);
+    }
+
+    #[test]
+    fn recordings_come_in_every_shape_it_has_had() {
+        let event = read(
+            "recording",
+            r#"{"call_id":1,"state":"recording","recording_url":"https://e.com/old","admin_recording_urls":["https://e.com/admin"],
+                "recording_details":[{"url":"https://e.com/v","recording_type":"voicemail","duration":"21480"},{},
+                                     {"url":"https://e.com/a","recording_type":"admincallrecording"},
+                                     {"url":"https://e.com/c","recording_type":"callrecording","duration":95210}]}"#,
+        );
+        let short: Vec<_> = event
+            .recordings
+            .iter()
+            .map(|recording| (recording.url.as_str(), recording.is_voicemail, recording.is_admin))
+            .collect();
+        assert_eq!(
+            short,
+            [
+                ("https://e.com/v", true, false),
+                ("https://e.com/a", false, true),
+                ("https://e.com/c", false, false),
+                ("https://e.com/old", false, false),
+                ("https://e.com/admin", false, true),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_object_that_jsonb_could_not_hold_is_read_from_its_text() {
+        let deep = format!(r#"{{"call_id":1,"state":"ringing","x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let stored = serde_json::to_string(&deep).unwrap();
+        assert_eq!(read("ringing", &stored).call_id, DialpadId(1));
+        assert_eq!(read("ringing", &stored).tie_break, read("ringing", &deep).tie_break);
+    }
+
+    #[test]
+    fn doubled_escapes_show_as_text() {
+        let event = read("ringing", r#"{"call_id":1,"state":"ringing","contact":{"name":"a\\u0000b"}}"#);
+        assert_eq!(event.contact_name.as_deref(), Some(r"a\u0000b"));
+    }
+}
