@@ -18,7 +18,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::plan::{Plan, Rows};
+use crate::plan::{Change, Plan, Rows, count};
 
 /// How long a text may be, tried one after the other until the frame is small enough. The last always is.
 const TEXT_LIMITS: [usize; 5] = [usize::MAX, 16 * 1024, 4 * 1024, 512, 64];
@@ -37,8 +37,8 @@ pub(crate) fn log(
     let voicemails: HashMap<DialpadId, Uuid> =
         rows.voicemails.iter().map(|(id, leg)| (leg.call_id, *id)).collect();
     let mut log = Vec::new();
-    let news = plan.conversations.iter().flat_map(|(_, news)| versions(news).into_iter().zip(news));
-    for ((behind, moment), seq) in news.zip(last_seq + 1..) {
+    let news = plan.changes.iter().flat_map(|change| versions(change).into_iter().zip(&change.news));
+    for ((version, moment), seq) in news.zip(last_seq + 1..) {
         let Some(row) = calls.get(&moment.leg.call_id) else { continue };
         let id = new_id();
         let crm_user = moment.leg.user_id.and_then(|user| known.crm_users.get(&user)).map(String::as_str);
@@ -53,7 +53,7 @@ pub(crate) fn log(
             },
             moment,
             row,
-            version: row.version - behind,
+            version,
             voicemail_id: voicemails.get(&moment.leg.call_id).copied(),
             crm_user,
         };
@@ -62,22 +62,25 @@ pub(crate) fn log(
     log
 }
 
-/// How far behind the row's version each moment is: the last one of a leg carries the row's own, the one before it one
-/// less, and so on. A batch holds at least as many new events as one leg has news, so they are all above what was sent
-/// before.
-fn versions(news: &[Moment]) -> Vec<i64> {
-    let mut later: HashMap<DialpadId, i64> = HashMap::new();
-    let mut behind: Vec<i64> = news
+/// The version of each frame: the last one of a leg carries the row's, the one before it one less, and so on, but all are
+/// above what was sent before. Two frames that one event caused have the same: both tell of the leg as it is by then.
+fn versions(change: &Change) -> Vec<i64> {
+    let first = count(change.events_before) + 1;
+    let mut next: HashMap<DialpadId, i64> = HashMap::new();
+    let mut versions: Vec<i64> = change
+        .news
         .iter()
         .rev()
         .map(|moment| {
-            let count = later.entry(moment.leg.call_id).or_default();
+            let next = next.entry(moment.leg.call_id).or_insert(count(change.conversation.events));
+            let version = (*next).max(first);
             // Frames of voicemails carry no version.
-            std::mem::replace(count, *count + i64::from(!is_about_voicemail(moment.event)))
+            *next -= i64::from(!is_about_voicemail(moment.event));
+            version
         })
         .collect();
-    behind.reverse();
-    behind
+    versions.reverse();
+    versions
 }
 
 fn is_about_voicemail(event: EventName) -> bool {
@@ -158,6 +161,7 @@ impl Source<'_> {
             duration_seconds: duration_ms.map(seconds),
             duration_ms,
             recording_url: texts.cut(voicemail.and_then(|voicemail| voicemail.recording_url.as_deref())),
+            what: (self.moment.event == EventName::VoicemailUpdated).then(|| self.moment.what.as_str()),
             transcript: texts.cut(voicemail.and_then(|voicemail| voicemail.transcript.as_deref())),
             truncated: false,
         };

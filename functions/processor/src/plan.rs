@@ -90,10 +90,20 @@ impl Grouping {
 /// What a batch changes.
 #[derive(Default)]
 pub(crate) struct Plan {
-    /// The conversations it touches, as they stand now, each with what clients are to be told of it.
-    pub(crate) conversations: Vec<(Conversation, Vec<Moment>)>,
+    /// The conversations it touches.
+    pub(crate) changes: Vec<Change>,
     /// The ids whose conversation is new, or another than before.
     pub(crate) links: Vec<(DialpadId, i64)>,
+}
+
+/// What a batch changes of one conversation.
+pub(crate) struct Change {
+    /// The conversation as it stands now.
+    pub(crate) conversation: Conversation,
+    /// What clients are to be told of it.
+    pub(crate) news: Vec<Moment>,
+    /// How many events it rested on before.
+    pub(crate) events_before: usize,
 }
 
 /// The rows a batch writes.
@@ -122,15 +132,16 @@ impl Plan {
                 after.entry(*name).or_default().push(event.clone());
             }
         }
-        let folded = after
+        let changes = after
             .into_iter()
             .map(|(name, mut events)| {
                 let old = before.remove(&name).unwrap_or_default();
                 events.extend(old.iter().cloned());
                 let before: Vec<_> = conversations(old).iter().map(|events| fold(events)).collect();
-                let after = fold(&events);
-                let news = news(&before, &after);
-                (after, news)
+                let conversation = fold(&events);
+                let news = news(&before, &conversation);
+                let events_before = before.iter().map(|conversation| conversation.events).sum();
+                Change { conversation, news, events_before }
             })
             .collect();
         let Grouping { groups, links } = grouping;
@@ -139,30 +150,30 @@ impl Plan {
             .flat_map(|(name, ids)| ids.iter().map(|id| (*id, *name)))
             .filter(|(id, name)| links.get(id) != Some(name))
             .collect();
-        Self { conversations: folded, links }
+        Self { changes, links }
     }
 
     /// Every leg of the conversations.
     pub(crate) fn legs(&self) -> impl Iterator<Item = &Leg> {
-        self.conversations.iter().flat_map(|(conversation, _)| &conversation.legs)
+        self.changes.iter().flat_map(|change| &change.conversation.legs)
     }
 
     /// Every user whom the news is about.
     pub(crate) fn users(&self) -> Vec<DialpadId> {
         let users =
-            self.conversations.iter().flat_map(|(_, news)| news).filter_map(|moment| moment.leg.user_id);
+            self.changes.iter().flat_map(|change| &change.news).filter_map(|moment| moment.leg.user_id);
         users.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The rows, under the ids that are known or new ones.
     pub(crate) fn rows<'a>(&'a self, known: &Known) -> Rows<'a> {
         let mut rows = Rows { calls: Vec::new(), voicemails: Vec::new() };
-        for (conversation, _) in &self.conversations {
+        for Change { conversation, .. } in &self.changes {
             let mut parent = None;
             for leg in &conversation.legs {
                 let id = known.calls.get(&leg.call_id).copied().unwrap_or_else(new_id);
                 let parent_call_id = *parent.get_or_insert(id);
-                let version = i64::try_from(conversation.events).unwrap_or(i64::MAX);
+                let version = count(conversation.events);
                 rows.calls.push(CallRow { id, parent_call_id, version, leg });
                 if leg.voicemail.is_some() {
                     rows.voicemails
@@ -172,4 +183,9 @@ impl Plan {
         }
         rows
     }
+}
+
+/// A number of events, as it is stored.
+pub(crate) fn count(events: usize) -> i64 {
+    i64::try_from(events).unwrap_or(i64::MAX)
 }

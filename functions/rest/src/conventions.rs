@@ -24,7 +24,7 @@ use shared::{
     problem::Problem,
 };
 
-use crate::error::{Error, allowed};
+use crate::error::{Error, Refusal, allowed};
 
 /// What is known of the request that is being answered.
 #[derive(Debug, Default)]
@@ -58,8 +58,11 @@ pub(crate) async fn apply(mut request: Request, next: Next) -> Response {
             if asks_for_methods { StatusCode::NO_CONTENT.into_response() } else { Error::MethodNotAllowed.into_response() };
         response.headers_mut().insert(ALLOW, methods);
     }
-    if let Some(refusal) = response.extensions_mut().remove::<Problem>() {
-        response = written(response, &refusal.at(&path, &context.request_id));
+    if let Some(Refusal { problem, cause }) = response.extensions_mut().remove::<Refusal>() {
+        if let Some(error) = cause {
+            tracing::error!(component = "Rest", request_id = context.request_id, code = problem.code, error, "failed");
+        }
+        response = written(response, &problem.at(&path, &context.request_id));
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -14,11 +14,11 @@ use shared::{
 };
 
 /// What a handler gives.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A request that cannot be done.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The body is not JSON.
     #[error("read the body as JSON")]
     MalformedJson(#[source] serde_json::Error),
@@ -74,12 +74,12 @@ pub enum Error {
 
 impl Error {
     /// One wrong field (a JSON pointer) or query parameter (its name).
-    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
 
     /// How this is answered: the status table of the API.
-    pub fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         match self {
             Self::MalformedJson(error) => {
                 Problem::new(400, "malformed_json", format!("The body is not valid JSON: {error}."))
@@ -133,23 +133,27 @@ fn summary(errors: &[FieldError]) -> String {
     }
 }
 
-/// The body is written where the path and the request's id are known: see [`crate::conventions`].
+/// A refusal on its way out. The answer is written where the path and the request's id are known: see
+/// [`crate::conventions`].
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// What the client is told.
+    pub(crate) problem: Problem,
+    /// What the log is told of a failure of ours.
+    pub(crate) cause: Option<String>,
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let problem = self.problem();
-        if problem.status >= 500 {
-            tracing::error!(component = "Rest", code = problem.code, error = %Chain(&self), "failed");
-        }
         let mut response = Response::default();
-        let challenge = match self {
-            Self::UnknownApp => Some("ApiKey header=\"x-app-api-key\""),
-            Self::UnknownOperator => Some("Bearer"),
-            _ => None,
-        };
-        if let Some(challenge) = challenge {
+        if problem.status == 401 {
+            let operator = matches!(self, Self::UnknownOperator);
+            let challenge = if operator { "Bearer" } else { "ApiKey header=\"x-app-api-key\"" };
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        response.extensions_mut().insert(problem);
+        let cause = (problem.status >= 500).then(|| Chain(&self).to_string());
+        response.extensions_mut().insert(Refusal { problem, cause });
         response
     }
 }

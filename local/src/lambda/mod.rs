@@ -93,7 +93,7 @@ struct Shared {
 #[derive(Debug)]
 enum Functions {
     Processes(BTreeMap<String, Pool>),
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl Lambda {
@@ -113,7 +113,7 @@ impl Lambda {
     /// Calls the functions through the Invoke API at `url`.
     pub fn remote(url: &str, aliases: BTreeMap<String, String>) -> Result<Self, InvokeError> {
         let remote = Remote::new(url, &aliases)?;
-        Ok(Self { shared: Arc::new(Shared { functions: Functions::Remote(remote), aliases }) })
+        Ok(Self { shared: Arc::new(Shared { functions: Functions::Remote(Box::new(remote)), aliases }) })
     }
 
     /// Starts one process of each warm function and waits until all ask for work.

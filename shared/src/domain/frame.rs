@@ -79,7 +79,8 @@ pub struct CallFrame<'a> {
     pub call: Uuid,
     /// Our id of the conversation: its first leg's.
     pub parent_call_id: Uuid,
-    /// Ignore a frame whose version is not above the last one of this conversation.
+    /// How many of Dialpad's events the conversation rests on. Ignore a frame whose version is below the last one of this
+    /// leg: it is older.
     pub version: i64,
     /// Who called whom.
     pub direction: Option<Direction>,
@@ -156,6 +157,9 @@ pub struct VoicemailFrame<'a> {
     /// What it says, once Dialpad has written it down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcript: Option<&'a str>,
+    /// On `voicemail.updated`: Dialpad's state that brought the news.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<&'a str>,
     /// Whether a text was cut to keep the frame small.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,

@@ -43,8 +43,8 @@ pub(crate) fn folded(events: Vec<CallEvent>) -> Vec<Conversation> {
 }
 
 /// The rows of conversations, without their stories.
-pub(crate) fn rows(conversations: &[Conversation]) -> Vec<(&[Leg], usize)> {
-    conversations.iter().map(|conversation| (conversation.legs.as_slice(), conversation.events)).collect()
+pub(crate) fn rows(conversations: Vec<Conversation>) -> Vec<(Vec<Leg>, usize)> {
+    conversations.into_iter().map(|conversation| (conversation.legs, conversation.events)).collect()
 }
 
 fn time(milliseconds: i64) -> DateTime<Utc> {
@@ -118,7 +118,8 @@ impl Line {
     fn end(&mut self, now: i64) {
         self.0.ended_at = Some(time(now));
         self.0.hold_ms = Some(0.0);
-        self.0.talk_ms = Some(self.0.connected_at.map_or(0.0, |from| (time(now) - from).as_seconds_f64() * 1000.0));
+        self.0.talk_ms =
+            Some(self.0.connected_at.map_or(0.0, |from| (time(now) - from).as_seconds_f64() * 1000.0));
     }
 
     /// The snapshot that Dialpad sends a little later.

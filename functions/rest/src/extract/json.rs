@@ -107,7 +107,7 @@ fn find_nul(value: &Value, pointer: &mut String, wrong: &mut Vec<FieldError>) {
 }
 
 /// Reads a value as what is wanted, or says which field is wrong. `at` is the pointer of the value itself.
-pub(crate) fn read<T: DeserializeOwned>(value: &Value, at: &str) -> std::result::Result<T, FieldError> {
+pub(crate) fn read<T: DeserializeOwned>(value: &Value, at: &str) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut pointer = at.to_owned();
         append(&mut pointer, error.path());

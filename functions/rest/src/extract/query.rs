@@ -30,7 +30,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Deps>> for Query<T> {
 }
 
 /// Reads a query; all that is wrong with it is told at once.
-fn parse<T: DeserializeOwned>(query: &str) -> std::result::Result<T, Vec<FieldError>> {
+fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Vec<FieldError>> {
     let mut wrong = Vec::new();
     let mut seen = HashSet::new();
     let mut pairs = Vec::new();

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{
     CallEvent, Leg, State,
     joined::Joined,
-    moments::{self, Before},
+    moments::{self, Before, Subject},
     walk::Walk,
 };
 use crate::domain::{frame::EventName, ids::DialpadId};
@@ -25,6 +25,18 @@ pub struct Conversation {
     pub moments: Vec<Moment>,
     /// How many events it rests on, repeats not counted.
     pub events: usize,
+    /// The newest event of each leg that clients may have been told of: about the call, and about its message. Not the
+    /// newest moment, since what was told when an event came may be no moment any more now that more is known.
+    pub(super) newest: HashMap<DialpadId, Newest>,
+}
+
+/// The newest events of a leg that clients may have been told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Newest {
+    /// About the call, or that there is a message.
+    pub(super) call: Option<DateTime<Utc>>,
+    /// About the message that was left.
+    pub(super) voicemail: Option<DateTime<Utc>>,
 }
 
 /// Something clients are told.
@@ -46,11 +58,18 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
     let events = in_order(events);
     let mut walk = Walk::default();
     let mut moments = Vec::new();
+    let mut newest = HashMap::new();
     for event in &events {
         let number = walk.number(event.call_id);
         let before = Before::of(&walk, number, &event.state);
         walk.step(number, event);
         let told = moments::told(&mut walk, number, event, &before);
+        let newest: &mut Newest = newest.entry(event.call_id).or_default();
+        match moments::subject(&event.state, walk.track(number).is_user()) {
+            Some(Subject::Call) => newest.call = Some(event.at),
+            Some(Subject::Voicemail) => newest.voicemail = Some(event.at),
+            None => {}
+        }
         if !told.is_empty() {
             let leg = walk.leg(number);
             moments.extend(told.into_iter().map(|name| Moment {
@@ -63,7 +82,7 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
     }
     let mut legs: Vec<Leg> = walk.legs().collect();
     legs.sort_by_key(|leg| (leg.started_at.is_none(), leg.started_at, leg.call_id));
-    Conversation { legs, moments, events: events.len() }
+    Conversation { legs, moments, events: events.len(), newest }
 }
 
 /// Groups events by conversation: those that mention a common leg, and those that mention one with them, and so on.

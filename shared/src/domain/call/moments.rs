@@ -51,6 +51,48 @@ pub(super) fn told(walk: &mut Walk, leg: usize, event: &CallEvent, before: &Befo
     names
 }
 
+/// What a state may tell clients of.
+pub(super) enum Subject {
+    /// The call.
+    Call,
+    /// The message that was left.
+    Voicemail,
+}
+
+/// What clients may be told of by this state on such a leg, whatever else is known: the table without its conditions.
+pub(super) const fn subject(state: &State, is_user: bool) -> Option<Subject> {
+    match state {
+        State::Calling | State::Ringing if !is_user => None,
+        State::Preanswer | State::Monitor | State::Eavesdrop | State::Admin | State::Other(_) => None,
+        State::VoicemailUploaded | State::Transcription => Some(Subject::Voicemail),
+        State::Calling
+        | State::Ringing
+        | State::Queued
+        | State::Connected
+        | State::Hold
+        | State::Parked
+        | State::Merged
+        | State::Barge
+        | State::Takeover
+        | State::AiPlaybook
+        | State::Missed
+        | State::Blocked
+        | State::Voicemail
+        | State::Hangup
+        | State::Recording
+        | State::AdminRecording
+        | State::CallTranscription
+        | State::RecapSummary
+        | State::RecapOutcome
+        | State::RecapPurposes
+        | State::RecapActionItems
+        | State::Postcall
+        | State::Dispositions
+        | State::Csat
+        | State::Pcsat => Some(Subject::Call),
+    }
+}
+
 /// An event, the leg it is of, and how that leg stood before.
 struct Step<'a> {
     walk: &'a Walk,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Conversation, Moment, State};
+use super::{Conversation, Moment, State, fold::Newest};
 use crate::domain::{frame::EventName, ids::DialpadId};
 
 /// The moments of `after` that clients were not shown yet, in order. `before` are the conversations that were folded
@@ -17,8 +17,15 @@ use crate::domain::{frame::EventName, ids::DialpadId};
 #[must_use]
 pub fn news(before: &[Conversation], after: &Conversation) -> Vec<Moment> {
     let mut shown: HashMap<DialpadId, Shown<'_>> = HashMap::new();
-    for moment in before.iter().flat_map(|conversation| &conversation.moments) {
-        shown.entry(moment.leg.call_id).or_default().add(moment);
+    for conversation in before {
+        for (leg, newest) in &conversation.newest {
+            shown.entry(*leg).or_default().newest = *newest;
+        }
+        for moment in &conversation.moments {
+            let shown = shown.entry(moment.leg.call_id).or_default();
+            shown.causes.insert((&moment.what, moment.at));
+            shown.names.insert(moment.event);
+        }
     }
     let is_news = |moment: &&Moment| shown.get(&moment.leg.call_id).is_none_or(|shown| shown.allows(moment));
     after.moments.iter().filter(is_news).cloned().collect()
@@ -29,31 +36,21 @@ pub fn news(before: &[Conversation], after: &Conversation) -> Vec<Moment> {
 struct Shown<'a> {
     causes: HashSet<(&'a State, DateTime<Utc>)>,
     names: HashSet<EventName>,
-    newest: Option<DateTime<Utc>>,
-    newest_of_voicemail: Option<DateTime<Utc>>,
+    newest: Newest,
 }
 
-impl<'a> Shown<'a> {
-    fn add(&mut self, moment: &'a Moment) {
-        self.causes.insert((&moment.what, moment.at));
-        self.names.insert(moment.event);
-        self.newest = self.newest.max(Some(moment.at));
-        if matches!(moment.event, EventName::VoicemailReceived | EventName::VoicemailUpdated) {
-            self.newest_of_voicemail = self.newest_of_voicemail.max(Some(moment.at));
-        }
-    }
-
+impl Shown<'_> {
     fn allows(&self, moment: &Moment) -> bool {
         let (once, newest) = match moment.event {
-            EventName::CallRing | EventName::CallStarted | EventName::CallEnded => (true, self.newest),
-            EventName::VoicemailReceived => (true, self.newest_of_voicemail),
-            EventName::VoicemailUpdated => (false, self.newest_of_voicemail),
+            EventName::CallRing | EventName::CallStarted | EventName::CallEnded => (true, self.newest.call),
+            EventName::VoicemailReceived => (true, self.newest.voicemail),
+            EventName::VoicemailUpdated => (false, self.newest.voicemail),
             EventName::CallQueued
             | EventName::CallHeld
             | EventName::CallResumed
             | EventName::CallParked
             | EventName::CallUpdated
-            | EventName::CallRecording => (false, self.newest),
+            | EventName::CallRecording => (false, self.newest.call),
         };
         !(once && self.names.contains(&moment.event))
             && !self.causes.contains(&(&moment.what, moment.at))

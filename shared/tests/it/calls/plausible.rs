@@ -16,7 +16,14 @@ pub(super) enum Plan {
     /// Answered by one user and handed on to another.
     Transfer { taken: bool, overlaps: bool, talk: Talk },
     /// To a group that rings its agents.
-    Group { agents: usize, queued: bool, answered_by: Option<usize>, in_sight: bool, linked_by_master: bool, talk: Talk },
+    Group {
+        agents: usize,
+        queued: bool,
+        answered_by: Option<usize>,
+        in_sight: bool,
+        linked_by_master: bool,
+        talk: Talk,
+    },
     /// Given up, refused, or left to the mailbox of a group.
     Untaken { blocked: bool, queued: bool, voicemail: Voicemail },
 }
@@ -56,11 +63,16 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
         })
     };
     prop_oneof![
-        (any::<[bool; 3]>(), talk(), voicemail()).prop_map(|([outbound, has_target, answered], talk, voicemail)| {
-            Plan::Direct { outbound, has_target, answered, talk, voicemail }
+        (any::<[bool; 3]>(), talk(), voicemail()).prop_map(
+            |([outbound, has_target, answered], talk, voicemail)| {
+                Plan::Direct { outbound, has_target, answered, talk, voicemail }
+            }
+        ),
+        (any::<bool>(), any::<bool>(), talk()).prop_map(|(taken, overlaps, talk)| Plan::Transfer {
+            taken,
+            overlaps,
+            talk
         }),
-        (any::<bool>(), any::<bool>(), talk())
-            .prop_map(|(taken, overlaps, talk)| Plan::Transfer { taken, overlaps, talk }),
         (1..5_usize, any::<[bool; 3]>(), proptest::option::of(0..5_usize), talk()).prop_map(
             |(agents, [queued, in_sight, linked_by_master], answered_by, talk)| Plan::Group {
                 agents,
@@ -71,8 +83,11 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
                 talk,
             }
         ),
-        (any::<bool>(), any::<bool>(), voicemail())
-            .prop_map(|(blocked, queued, voicemail)| Plan::Untaken { blocked, queued, voicemail }),
+        (any::<bool>(), any::<bool>(), voicemail()).prop_map(|(blocked, queued, voicemail)| Plan::Untaken {
+            blocked,
+            queued,
+            voicemail
+        }),
     ]
 }
 
@@ -223,7 +238,9 @@ impl Stage {
     }
 
     fn group(&mut self, plan: &Plan) {
-        let Plan::Group { agents, queued, answered_by, in_sight, linked_by_master, ref talk } = *plan else { return };
+        let Plan::Group { agents, queued, answered_by, in_sight, linked_by_master, ref talk } = *plan else {
+            return;
+        };
         let mut group = Line::of_group(10, self.now());
         self.says(&group, "preanswer");
         if queued {

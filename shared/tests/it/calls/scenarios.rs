@@ -155,7 +155,12 @@ fn a_group_may_be_left_a_message() {
     let told = one_by_one(&[queued, voicemail, hangup, uploaded]);
     assert_eq!(
         told,
-        ["call.queued 10", "call.updated 10 missed", "call.ended 10 missed", "voicemail.received 10 voicemail"]
+        [
+            "call.queued 10",
+            "call.updated 10 missed",
+            "call.ended 10 missed",
+            "voicemail.received 10 voicemail"
+        ]
     );
 }
 
@@ -253,7 +258,10 @@ fn of_two_ways_to_end_the_first_by_time_counts_and_the_end_is_told_once() {
     let missed = line.says("missed", 20_000);
     line.end(20_200);
     let hangup = line.says("hangup", 20_200);
-    assert_eq!(one_by_one(&[missed.clone(), hangup.clone()]), ["call.ended 1 missed", "call.updated 1 missed"]);
+    assert_eq!(
+        one_by_one(&[missed.clone(), hangup.clone()]),
+        ["call.ended 1 missed", "call.updated 1 missed"]
+    );
     assert_eq!(one_by_one(&[hangup, missed]), ["call.ended 1 missed"]);
 }
 
@@ -334,7 +342,10 @@ fn a_message_is_announced_once_with_what_is_known_of_it() {
 
     let mut processor = Processor::default();
     assert_eq!(told(&processor.take(&[hangup])), ["call.ended 1 missed"]);
-    assert!(processor.take(std::slice::from_ref(&transcription)).is_empty(), "a transcript proves no message");
+    assert!(
+        processor.take(std::slice::from_ref(&transcription)).is_empty(),
+        "a transcript proves no message"
+    );
     assert_eq!(processor.conversations()[0].legs[0].voicemail, None);
     let moments = processor.take(&[uploaded]);
     assert_eq!(told(&moments), ["voicemail.received 1 voicemail", "voicemail.updated 1 voicemail"]);
@@ -361,12 +372,10 @@ fn a_transcript_that_came_before_its_message_is_in_it() {
 fn a_message_is_announced_however_late() {
     let mut line = Line::of_user(1, 0);
     line.end(40_000);
-    let (uploaded, dispositions) = (line.says("voicemail_uploaded", 50_000), line.says("dispositions", 60_000));
+    let (uploaded, dispositions) =
+        (line.says("voicemail_uploaded", 50_000), line.says("dispositions", 60_000));
     let told = one_by_one(&[line.says("hangup", 40_000), dispositions, uploaded]);
-    assert_eq!(
-        told,
-        ["call.ended 1 missed", "call.updated 1 missed", "voicemail.received 1 voicemail"]
-    );
+    assert_eq!(told, ["call.ended 1 missed", "call.updated 1 missed", "voicemail.received 1 voicemail"]);
 }
 
 #[test]
@@ -501,7 +510,8 @@ fn of_two_versions_of_one_event_any_order_keeps_the_same() {
 fn ten_thousand_events_of_one_call_are_folded_in_no_time() {
     let line = Line::of_user(1, 0);
     let states = ["connected", "hold", "recap_summary", "hangup", "monitor"];
-    let events: Vec<_> = (0..10_000).zip(states.iter().cycle()).map(|(at, state)| line.says(state, at)).collect();
+    let events: Vec<_> =
+        (0..10_000).zip(states.iter().cycle()).map(|(at, state)| line.says(state, at)).collect();
     let began = std::time::Instant::now();
     assert_eq!(fold(&events).events, 10_000);
     assert!(began.elapsed().as_secs() < 2, "without optimisation; a quadratic fold takes minutes");
@@ -514,7 +524,11 @@ fn a_thousand_agents_of_one_group_are_folded_in_no_time() {
             let mut line = Line::of_agent(100 + number, 10, number);
             line.connect(number + 1);
             line.end(number + 2);
-            [line.says("ringing", number), line.says("connected", number + 1), line.says("hangup", number + 2)]
+            [
+                line.says("ringing", number),
+                line.says("connected", number + 1),
+                line.says("hangup", number + 2),
+            ]
         })
         .collect();
     let began = std::time::Instant::now();

@@ -1,0 +1,124 @@
+//! What cannot be done delays nothing else, and nothing is lost.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn an_unreadable_event_is_dead_at_once_and_its_call_goes_on() {
+    let stage = Stage::new().await;
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": "not a number"})).await;
+    stage
+        .insert(
+            "ringing",
+            &json!({"state": "ringing", "call_id": 1, "event_timestamp": 1_772_470_800_000_i64}),
+        )
+        .await;
+    stage.insert("ringing", &json!("not an object")).await;
+    stage.wake().await;
+    let dead =
+        "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND dead_at IS NOT NULL AND last_error <> ''";
+    assert_eq!(stage.count(dead).await, 2);
+    assert_eq!(stage.frames().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_the_database_refuses_is_put_off_and_the_others_are_not() {
+    let stage = Stage::new().await;
+    // Stands for whatever one event's values may run into.
+    stage
+        .database
+        .batch_execute("ALTER TABLE calls ADD CONSTRAINT calls_test CHECK (dialpad_call_id <> 13)")
+        .await
+        .unwrap();
+    for call_id in [12, 13, 14] {
+        let event = json!({"state": "ringing", "call_id": call_id, "event_timestamp": 1_772_470_800_000_i64});
+        stage.insert("ringing", &event).await;
+    }
+    stage.wake().await;
+    assert_eq!(stage.count("SELECT count(*) FROM calls WHERE app_id = $1").await, 2);
+    let put_off = "SELECT count(*) FROM webhook_events
+                   WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL AND attempts = 1 AND due_at > received_at";
+    assert_eq!(stage.count(put_off).await, 1);
+
+    stage.database.batch_execute("ALTER TABLE calls DROP CONSTRAINT calls_test").await.unwrap();
+    stage.clock.advance(TimeDelta::seconds(10));
+    stage.sweep().await;
+    assert_eq!(stage.count("SELECT count(*) FROM calls WHERE app_id = $1").await, 3);
+    assert_eq!(stage.count("SELECT last_seq FROM app_streams WHERE app_id = $1").await, 3);
+}
+
+#[tokio::test]
+async fn events_that_never_reached_the_push_queue_are_sent_again() {
+    let stage = Stage::new().await;
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
+    stage.wake().await;
+    assert_eq!(stage.pushes(), 1);
+    let unmarked = "SELECT count(*) FROM client_events WHERE app_id = $1 AND handed_over_at IS NULL";
+    assert_eq!(stage.count(unmarked).await, 0);
+
+    // As if the function had died between its commit and the queue.
+    stage.database.execute("UPDATE client_events SET handed_over_at = NULL", &[]).await.unwrap();
+    stage.sweep().await;
+    assert_eq!(stage.pushes(), 1, "it may still be on its way");
+    stage.clock.advance(TimeDelta::seconds(11));
+    stage.sweep().await;
+    assert_eq!((stage.pushes(), stage.count(unmarked).await), (2, 0));
+}
+
+#[tokio::test]
+async fn a_spilled_delivery_is_stored_once_and_a_forged_one_never() {
+    let stage = Stage::new().await;
+    let payload = json!({"state": "ringing", "call_id": 1, "event_timestamp": 5}).to_string();
+    let good = shared::dialpad::jws::sign(&payload, &shared::config::Secret::new("secret"));
+    let forged =
+        shared::dialpad::jws::sign(&payload.replace('1', "2"), &shared::config::Secret::new("other"));
+    let records: Vec<_> = [(&good, false), (&payload, true), (&good, false), (&forged, false)]
+        .into_iter()
+        .enumerate()
+        .map(|(index, (body, verified))| {
+            let message = json!({"kind": "spilled", "app_id": stage.app_id, "body": body, "verified": verified,
+                                 "received_at": "2026-03-02T10:00:00.000Z"});
+            json!({"messageId": index.to_string(), "body": message.to_string()})
+        })
+        .collect();
+    let answer = processor::handle(&stage.processor, json!({"Records": records})).await.unwrap();
+    assert!(answer.batch_item_failures.is_empty());
+    assert_eq!(stage.count("SELECT count(*) FROM webhook_events WHERE app_id = $1").await, 1);
+    assert_eq!(stage.frames().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_transcript_is_cut_and_the_frame_stays_small() {
+    let stage = Stage::new().await;
+    let transcript = "\"ä\u{1}".repeat(20_000);
+    stage
+        .insert(
+            "voicemail_uploaded",
+            &json!({"state": "voicemail_uploaded", "call_id": 1, "event_timestamp": 5, "transcription_text": transcript}),
+        )
+        .await;
+    stage.wake().await;
+    let frames = stage.frames().await;
+    let received = frames.iter().find(|frame| frame["event"] == "voicemail.received").unwrap();
+    assert_eq!(received["truncated"], true);
+    assert!(transcript.starts_with(received["transcript"].as_str().unwrap()));
+    assert!(received.to_string().len() <= 24 * 1024);
+    let whole = "SELECT length(transcript)::bigint FROM voicemails WHERE app_id = $1";
+    assert_eq!(stage.count(whole).await, 60_000);
+}
+
+#[tokio::test]
+async fn workers_that_meet_number_the_log_without_a_gap() {
+    let stage = Stage::new().await;
+    for call_id in 0..300 {
+        stage.insert("ringing", &json!({"state": "ringing", "call_id": call_id + 1})).await;
+    }
+    tokio::join!(stage.wake(), stage.wake(), stage.sweep(), stage.sweep());
+    stage.sweep().await;
+    let gaps = "SELECT max(seq) - count(*) + (SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL)
+                FROM client_events WHERE app_id = $1";
+    assert_eq!(stage.count(gaps).await, 0);
+    assert_eq!(stage.frames().await.len(), 300);
+}

@@ -1,0 +1,125 @@
+//! A processor with a database of its own, and queues behind a real socket.
+
+use std::{collections::BTreeMap, path::Path};
+
+use axum::{Router, body::Bytes, http::HeaderMap, routing::post};
+use local::{
+    aws::sqs::Sqs,
+    template::{Surroundings, Template},
+    urls::PublicUrls,
+};
+use processor::{Config, Processor};
+use serde_json::{Value, json};
+use shared::{
+    clock::{Clock as _, SystemClock},
+    config::{Env, Secret},
+    domain::ids::{AppId, new_id},
+    queue::Queue,
+    store::{Settings, Store, apps},
+    testing::{Database, ManualClock, aws_config},
+};
+use tokio_postgres::Client;
+
+pub(crate) struct Stage {
+    pub(crate) processor: Processor,
+    pub(crate) database: Client,
+    pub(crate) clock: ManualClock,
+    pub(crate) queues: Sqs,
+    pub(crate) app_id: AppId,
+    _owner: Database,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let owner = Database::new().await;
+        let (queues, endpoint) = queues().await;
+        let url = format!("{endpoint}/000000000000/{}", queues.queue("PushQueue").unwrap().definition().name);
+        let clock = ManualClock::new(SystemClock.now());
+        let env = Env::from([
+            ("DATABASE_URL", owner.url()),
+            ("PUSH_QUEUE_URL", &url),
+            ("PROCESSOR_SWEEP_SECONDS", "0"),
+        ]);
+        let processor = Processor::new(
+            Store::new(&Settings::new(owner.url()).with_connections(2)).unwrap(),
+            Queue::new(&aws_config(&endpoint).await, &url),
+            Box::new(clock.clone()),
+            Config::from_env(&env).unwrap(),
+        );
+        let database = owner.client().await;
+        let app_id = AppId(new_id());
+        apps::insert(&database, app_id, "test", &Secret::new("secret"), clock.now()).await.unwrap();
+        Self { processor, database, clock, queues, app_id, _owner: owner }
+    }
+
+    /// Puts an event into the inbox as a person would.
+    pub(crate) async fn insert(&self, event_type: &str, payload: &Value) {
+        let text = payload.to_string();
+        let sql = "INSERT INTO webhook_events (app_id, event_type, payload, received_at, due_at)
+                   VALUES ($1, $2, $3::text::jsonb, $4, $4)";
+        self.database.execute(sql, &[&self.app_id.0, &event_type, &text, &self.clock.now()]).await.unwrap();
+    }
+
+    /// What the queue does after a delivery was stored.
+    pub(crate) async fn wake(&self) {
+        let body = json!({"kind": "stored", "app_id": self.app_id}).to_string();
+        let event = json!({"Records": [{"messageId": "1", "body": body}]});
+        assert!(processor::handle(&self.processor, event).await.unwrap().batch_item_failures.is_empty());
+    }
+
+    /// What the schedule does.
+    pub(crate) async fn sweep(&self) {
+        processor::handle(&self.processor, json!({"action": "sweep"})).await.unwrap();
+    }
+
+    /// The event log's frames, in order.
+    pub(crate) async fn frames(&self) -> Vec<Value> {
+        let sql = "SELECT frame FROM client_events WHERE app_id = $1 ORDER BY seq";
+        let rows = self.database.query(sql, &[&self.app_id.0]).await.unwrap();
+        rows.iter().map(|row| serde_json::from_str(row.get("frame")).unwrap()).collect()
+    }
+
+    /// The rows, as JSON, less what differs from run to run.
+    pub(crate) async fn rows(&self) -> Value {
+        let sql =
+            "SELECT coalesce(jsonb_agg(r ORDER BY r ->> 'dialpad_call_id', r ->> 'kind'), '[]')::text FROM (
+                SELECT to_jsonb(c) - '{id,app_id,parent_call_id,created_at,updated_at}'::text[]
+                    || jsonb_build_object('kind', 'call', 'parent', (
+                        SELECT p.dialpad_call_id FROM calls p WHERE p.id = c.parent_call_id)) AS r
+                FROM calls c WHERE app_id = $1
+                UNION ALL
+                SELECT to_jsonb(v) - '{id,app_id,created_at,updated_at}'::text[] || '{\"kind\":\"voicemail\"}'
+                FROM voicemails v WHERE app_id = $1) AS rows";
+        let text: String = self.database.query_one(sql, &[&self.app_id.0]).await.unwrap().get(0);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// One number from the database; `$1` is the app.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.database.query_one(sql, &[&self.app_id.0]).await.unwrap().get(0)
+    }
+
+    /// How many messages wait in the push queue.
+    pub(crate) fn pushes(&self) -> usize {
+        self.queues.queue("PushQueue").unwrap().counts().visible
+    }
+}
+
+/// The template's queues, served on a port of their own.
+async fn queues() -> (Sqs, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let urls = PublicUrls { http: endpoint.clone(), ws: endpoint.clone(), aws: endpoint.clone() };
+    let (parameters, overrides) =
+        (BTreeMap::new(), BTreeMap::from([("DATABASE_URL".to_owned(), String::new())]));
+    let surroundings = Surroundings { urls, region: "us-east-1".to_owned(), parameters, overrides };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let queues = Sqs::new(&Template::read(&file, &surroundings).unwrap());
+    let served = queues.clone();
+    let call = async move |headers: HeaderMap, body: Bytes| {
+        let target = headers["x-amz-target"].to_str().unwrap();
+        served.call(target.strip_prefix("AmazonSQS.").unwrap(), &body)
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(call))).await });
+    (queues, endpoint)
+}

@@ -1,0 +1,277 @@
+//! Apps, the tenants: made, listed, renamed and switched off by operators.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header::LOCATION},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use shared::{
+    auth::generate_secret,
+    domain::{
+        ids::{AppId, new_id},
+        time::Timestamp,
+    },
+    store::{self, apps, audit},
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    Deps, api_keys,
+    auth::{Operator, PublicUrl},
+    error::{Error, Result},
+    extract::{AppName, Json, NoParameters, Path, Query},
+    page::{List, list_query},
+    reply::Data,
+};
+
+/// An app.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct App {
+    #[schema(value_type = Uuid)]
+    app_id: AppId,
+    app_name: String,
+    /// Whether its keys are honoured and its events pushed.
+    is_active: bool,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// When a key was last made or rotated.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    api_key_rotated_at: Option<Timestamp>,
+    /// Where Dialpad is to deliver the app's events.
+    webhook_url: String,
+}
+
+impl App {
+    fn new(app: apps::App, url: &PublicUrl) -> Self {
+        Self {
+            webhook_url: webhook_url(url, app.id),
+            app_id: app.id,
+            app_name: app.name,
+            is_active: app.is_active,
+            created_at: app.created_at.into(),
+            updated_at: app.updated_at.into(),
+            api_key_rotated_at: app.api_key_rotated_at.map(Timestamp),
+        }
+    }
+}
+
+fn webhook_url(PublicUrl(url): &PublicUrl, app_id: AppId) -> String {
+    format!("{url}/webhooks/dialpad/{app_id}")
+}
+
+/// The app to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewApp {
+    /// What operators call it.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    name: AppName,
+}
+
+/// A new app, with the secrets that are shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CreatedApp {
+    success: bool,
+    message: &'static str,
+    #[schema(value_type = Uuid)]
+    app_id: AppId,
+    app_name: String,
+    /// Its first API key: shown only here.
+    api_key: String,
+    /// The public part of the key.
+    key_id: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Where Dialpad is to deliver the app's events.
+    webhook_url: String,
+    /// What Dialpad is to sign its deliveries with: shown only here.
+    webhook_secret: String,
+}
+
+/// Makes an app, its first API key and the secret of its webhook.
+#[utoipa::path(post, path = "/internal/apps", tag = "Apps", request_body = NewApp, security(("operator" = [])),
+    responses((status = 201, body = CreatedApp, headers(("Location" = String, description = "The app.")))))]
+pub(crate) async fn create(
+    State(deps): State<Arc<Deps>>,
+    operator: Operator,
+    url: PublicUrl,
+    _: Query<NoParameters>,
+    Json(NewApp { name: AppName(name) }): Json<NewApp>,
+) -> Result<Response> {
+    let (now, app_id) = (deps.clock.now(), AppId(new_id()));
+    let secret = generate_secret().map_err(|error| Error::Randomness(Box::new(error)))?;
+
+    let mut db = deps.store.connection().await?;
+    let tx = db.begin().await?;
+    apps::insert(&tx, app_id, &name, &secret, now).await?;
+    let (key, _) = api_keys::issue(&tx, app_id, now, &operator.request_id, now).await?;
+    let detail = serde_json::json!({ "name": name });
+    audit::record(&tx, app_id, "app.created", &detail, &operator.request_id, now).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+
+    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, "app made");
+    let app = CreatedApp {
+        success: true,
+        message: "App created. Store the API key and the webhook secret now: they are shown only once.",
+        app_id,
+        app_name: name,
+        api_key: key.expose().to_owned(),
+        key_id: key.id().to_owned(),
+        created_at: now.into(),
+        webhook_url: webhook_url(&url, app_id),
+        webhook_secret: secret.expose().to_owned(),
+    };
+    let location = format!("/internal/apps/{app_id}");
+    Ok((StatusCode::CREATED, [(LOCATION, location)], axum::Json(app)).into_response())
+}
+
+list_query! {
+    /// Which page of the apps.
+    AppsQuery {}
+}
+
+/// Lists the apps.
+#[utoipa::path(get, path = "/internal/apps", tag = "Apps", params(AppsQuery), security(("operator" = [])),
+    responses((status = 200, body = List<App>)))]
+pub(crate) async fn list(
+    State(deps): State<Arc<Deps>>,
+    _: Operator,
+    url: PublicUrl,
+    Query(query): Query<AppsQuery>,
+) -> Result<axum::Json<List<App>>> {
+    let request = query.page()?;
+    let db = deps.store.connection().await?;
+    let page = apps::list(&*db, &request).await?;
+    Ok(axum::Json(List::new(page, &request, |app| App::new(app, &url))))
+}
+
+/// Shows an app.
+#[utoipa::path(get, path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
+    security(("operator" = [])), responses((status = 200, body = Data<App>)))]
+pub(crate) async fn show(
+    State(deps): State<Arc<Deps>>,
+    _: Operator,
+    url: PublicUrl,
+    Path(app_id): Path<AppId>,
+    _: Query<NoParameters>,
+) -> Result<axum::Json<Data<App>>> {
+    let db = deps.store.connection().await?;
+    let app = apps::find(&*db, app_id).await?.ok_or(Error::NotFound("app"))?;
+    Ok(Data::json(App::new(app, &url)))
+}
+
+/// What is to be changed of an app; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppChange {
+    /// What operators call it.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, nullable = false)]
+    #[serde(default, deserialize_with = "present")]
+    name: Option<AppName>,
+    /// Whether its keys are honoured and its events pushed. Its deliveries are stored in any case.
+    #[schema(nullable = false)]
+    #[serde(default, deserialize_with = "present")]
+    is_active: Option<bool>,
+}
+
+/// A member that may be left out, but not be null.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Renames an app, or switches it on or off.
+#[utoipa::path(patch, path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
+    request_body = AppChange, security(("operator" = [])), responses((status = 200, body = Data<App>)))]
+pub(crate) async fn change(
+    State(deps): State<Arc<Deps>>,
+    operator: Operator,
+    url: PublicUrl,
+    Path(app_id): Path<AppId>,
+    _: Query<NoParameters>,
+    Json(AppChange { name, is_active }): Json<AppChange>,
+) -> Result<axum::Json<Data<App>>> {
+    let now = deps.clock.now();
+    let mut db = deps.store.connection().await?;
+    let tx = db.begin().await?;
+    let before = apps::lock(&tx, app_id).await?.ok_or(Error::NotFound("app"))?;
+    let name = name.map(|name| name.0).filter(|name| *name != before.name);
+    let is_active = is_active.filter(|is_active| *is_active != before.is_active);
+    let mut detail = Map::new();
+    if let Some(name) = &name {
+        detail.insert("name".to_owned(), Value::from(name.as_str()));
+    }
+    if let Some(is_active) = is_active {
+        detail.insert("is_active".to_owned(), Value::from(is_active));
+    }
+    if detail.is_empty() {
+        return Ok(Data::json(App::new(before, &url)));
+    }
+    let app = apps::update(&tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
+    audit::record(&tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+    tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, ?is_active, "app changed");
+    Ok(Data::json(App::new(app, &url)))
+}
+
+list_query! {
+    /// Which page of an app's audit trail.
+    AuditQuery {
+        /// Only changes of this kind, `mapping.created` for example.
+        #[param(value_type = Option<String>)]
+        action: String,
+    }
+}
+
+/// An administrative change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Change {
+    id: Uuid,
+    /// What was done, as `thing.done`.
+    #[schema(example = "mapping.created")]
+    action: String,
+    /// To what, by id.
+    #[schema(value_type = Object)]
+    detail: Value,
+    /// By whom: `operator` or `app`.
+    actor: String,
+    /// In which request.
+    #[schema(required)]
+    request_id: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+impl From<audit::Entry> for Change {
+    fn from(entry: audit::Entry) -> Self {
+        Self {
+            id: entry.id,
+            action: entry.action,
+            detail: entry.detail,
+            actor: entry.actor,
+            request_id: entry.request_id,
+            created_at: entry.created_at.into(),
+        }
+    }
+}
+
+/// Lists every administrative change of an app: itself, its keys, mappings, deleted voicemails.
+#[utoipa::path(get, path = "/internal/apps/{app_id}/audit", tag = "Apps", params(("app_id" = Uuid, Path), AuditQuery),
+    security(("operator" = [])), responses((status = 200, body = List<Change>)))]
+pub(crate) async fn audit(
+    State(deps): State<Arc<Deps>>,
+    _: Operator,
+    Path(app_id): Path<AppId>,
+    Query(query): Query<AuditQuery>,
+) -> Result<axum::Json<List<Change>>> {
+    let request = query.page()?;
+    let db = deps.store.connection().await?;
+    let page = audit::list(&*db, app_id, query.action.as_deref(), &request).await?.ok_or(Error::NotFound("app"))?;
+    Ok(axum::Json(List::new(page, &request, Change::from)))
+}
