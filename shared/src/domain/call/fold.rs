@@ -33,7 +33,7 @@ pub struct Conversation {
 /// The newest events of a leg that clients may have been told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Newest {
-    /// About the call, or that there is a message.
+    /// About the call.
     pub(super) call: Option<DateTime<Utc>>,
     /// About the message that was left.
     pub(super) voicemail: Option<DateTime<Utc>>,
@@ -67,7 +67,8 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
         let newest: &mut Newest = newest.entry(event.call_id).or_default();
         match moments::subject(&event.state, walk.track(number).is_user()) {
             Some(Subject::Call) => newest.call = Some(event.at),
-            Some(Subject::Voicemail) => newest.voicemail = Some(event.at),
+            Some(Subject::Message) => *newest = Newest { call: Some(event.at), voicemail: Some(event.at) },
+            Some(Subject::Transcript) => newest.voicemail = Some(event.at),
             None => {}
         }
         if !told.is_empty() {

@@ -55,8 +55,10 @@ pub(super) fn told(walk: &mut Walk, leg: usize, event: &CallEvent, before: &Befo
 pub(super) enum Subject {
     /// The call.
     Call,
-    /// The message that was left.
-    Voicemail,
+    /// The call and the message that was left.
+    Message,
+    /// Only the message.
+    Transcript,
 }
 
 /// What clients may be told of by this state on such a leg, whatever else is known: the table without its conditions.
@@ -64,7 +66,8 @@ pub(super) const fn subject(state: &State, is_user: bool) -> Option<Subject> {
     match state {
         State::Calling | State::Ringing if !is_user => None,
         State::Preanswer | State::Monitor | State::Eavesdrop | State::Admin | State::Other(_) => None,
-        State::VoicemailUploaded | State::Transcription => Some(Subject::Voicemail),
+        State::VoicemailUploaded => Some(Subject::Message),
+        State::Transcription => Some(Subject::Transcript),
         State::Calling
         | State::Ringing
         | State::Queued
@@ -125,8 +128,11 @@ impl Step<'_> {
             State::Hold if !was_over => Some(EventName::CallHeld),
             State::Parked if !was_over => Some(EventName::CallParked),
 
-            // The first of these ends a user's leg; a group's ends with its hangup, unless an agent's leg told of it.
-            State::Missed | State::Voicemail | State::Blocked if is_user && self.may_end() => {
+            // The first of these ends a user's leg. A group's ends with its hangup, or with one of them that comes after it,
+            // unless an agent's leg told of the end.
+            State::Missed | State::Voicemail | State::Blocked
+                if (is_user || self.track().date_ended.is_some()) && self.may_end() =>
+            {
                 Some(EventName::CallEnded)
             }
             State::Hangup if self.may_end() => Some(EventName::CallEnded),

@@ -43,7 +43,7 @@ impl Shown<'_> {
     fn allows(&self, moment: &Moment) -> bool {
         let (once, newest) = match moment.event {
             EventName::CallRing | EventName::CallStarted | EventName::CallEnded => (true, self.newest.call),
-            EventName::VoicemailReceived => (true, self.newest.voicemail),
+            EventName::VoicemailReceived => (true, None),
             EventName::VoicemailUpdated => (false, self.newest.voicemail),
             EventName::CallQueued
             | EventName::CallHeld

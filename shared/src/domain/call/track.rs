@@ -208,9 +208,9 @@ impl Track {
         }
     }
 
-    /// Nobody took it: the end of a user's leg, while a group may still queue it again.
+    /// Nobody took it: the end of a user's leg, while a group may still queue it again, unless it has ended.
     fn not_taken(&mut self, at: DateTime<Utc>) {
-        if self.is_user() {
+        if self.is_user() || self.date_ended.is_some() {
             self.over_at.get_or_insert(at);
         } else {
             self.phase = Phase::Untaken;
