@@ -336,7 +336,7 @@ fn start_lambda(
             is_warm: warm.contains(&function.binary),
         }
     });
-    Ok(Lambda::processes(functions.collect(), aliases, arguments.verbose))
+    Ok(Lambda::processes(functions.collect(), aliases, arguments.verbose)?)
 }
 
 /// Writes what the functions need for `cargo lambda watch --env-file`; the names mean the same in all of them.

@@ -26,6 +26,7 @@ const FILES: &[(&str, &str)] = &embed![
     "003_calls_and_messages.sql",
     "004_voicemail_and_user_mappings.sql",
     "005_client_events.sql",
+    "006_ws_tickets.sql",
 ];
 
 /// The state of a database, by file name.

@@ -7,7 +7,7 @@ use shared::{
     clock::Clock,
     domain::ids::AppId,
     push::{Delivery, Pusher},
-    queue::Entry,
+    queue::{Close, CloseReason, Entry},
     registry::{self, Connection, Registry},
     telemetry::Chain,
 };
@@ -32,33 +32,63 @@ impl Broadcaster {
         Self { registry, pusher, clock }
     }
 
-    /// Sends entries of one app to whoever is connected. Fails only when it cannot know who is.
-    pub async fn deliver(&self, app_id: AppId, entries: &[Entry]) -> Result<(), registry::Error> {
+    /// Sends entries of one app to whoever is connected, then closes the sockets that are to be closed. Fails only when
+    /// it cannot know who is connected.
+    pub async fn deliver(
+        &self,
+        app_id: AppId,
+        entries: &[Entry],
+        closings: &[Close],
+    ) -> Result<(), registry::Error> {
         let connections = self.registry.of_app(app_id, self.clock.now()).await?;
         let sockets = connections.len();
         stream::iter(connections)
             .for_each_concurrent(SOCKETS_AT_ONCE, |connection| async move {
-                self.write(&connection, entries).await;
+                if self.write(&connection, entries).await
+                    && let Some(close) = closings.iter().find(|close| concerns(close, &connection))
+                {
+                    self.close(&connection, close.reason).await;
+                }
             })
             .await;
         info!(component = "WebSocket", %app_id, events = entries.len(), sockets, "pushed");
         Ok(())
     }
 
-    /// Writes to one socket what it may see, in order, until it is through or the socket is lost.
-    async fn write(&self, connection: &Connection, entries: &[Entry]) {
+    /// Writes to one socket what it may see, in order, until it is through or the socket is lost. Says whether the socket
+    /// is still there.
+    async fn write(&self, connection: &Connection, entries: &[Entry]) -> bool {
         for entry in entries.iter().filter(|entry| may_see(connection, entry)) {
             match self.post(connection, entry).await {
                 Delivery::Delivered => {}
-                Delivery::Gone => return self.forget(connection, "gone").await,
+                Delivery::Gone => {
+                    self.forget(connection, "gone").await;
+                    return false;
+                }
                 Delivery::Throttled => {
                     // A gap that the client does not notice would be worse than a reconnect with `resume`.
-                    if let Err(error) = self.pusher.close(&connection.id).await {
-                        warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not close a slow socket");
-                    }
-                    return self.forget(connection, "too slow").await;
+                    self.disconnect(connection).await;
+                    self.forget(connection, "too slow").await;
+                    return false;
                 }
             }
+        }
+        true
+    }
+
+    /// Closes a socket after a last frame that says why: API Gateway itself can only say 1000.
+    async fn close(&self, connection: &Connection, reason: CloseReason) {
+        let frame = serde_json::json!({ "event": "connection.closing", "reason": reason }).to_string();
+        if let Err(error) = self.pusher.post(&connection.id, &frame).await {
+            warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not say why a socket is closed");
+        }
+        self.disconnect(connection).await;
+        self.forget(connection, "credential died").await;
+    }
+
+    async fn disconnect(&self, connection: &Connection) {
+        if let Err(error) = self.pusher.close(&connection.id).await {
+            warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not close a socket");
         }
     }
 
@@ -86,6 +116,12 @@ impl Broadcaster {
             warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not remove a connection");
         }
     }
+}
+
+/// Whether a closing is meant for this socket.
+fn concerns(close: &Close, connection: &Connection) -> bool {
+    let keys = close.key_ids.as_ref();
+    keys.is_none_or(|keys| keys.iter().any(|key| connection.key_id == key.to_string()))
 }
 
 /// The two-tier rule: an event for a user goes to that user and to the app's own connections; any other goes to all.

@@ -54,8 +54,10 @@ pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchRespo
 async fn deliver(broadcaster: &Broadcaster, messages: Vec<(String, PushMessage)>) -> Vec<String> {
     let app_id = messages[0].1.app_id;
     let (ids, messages): (Vec<String>, Vec<PushMessage>) = messages.into_iter().unzip();
-    let entries: Vec<_> = messages.into_iter().flat_map(|message| message.events).collect();
-    match broadcaster.deliver(app_id, &entries).await {
+    let (events, closings): (Vec<_>, Vec<_>) =
+        messages.into_iter().map(|message| (message.events, message.close)).unzip();
+    let (events, closings) = (events.concat(), closings.into_iter().flatten().collect::<Vec<_>>());
+    match broadcaster.deliver(app_id, &events, &closings).await {
         Ok(()) => Vec::new(),
         Err(cause) => {
             warn!(component = "Broadcaster", %app_id, error = %Chain(&cause), "connections unknown, the messages come again");

@@ -33,7 +33,7 @@ fn messages(app_id: AppId, log: Vec<LoggedEvent>) -> Vec<PushMessage> {
         bytes += frame.len();
         if bytes > MAX_BYTES {
             bytes = frame.len();
-            messages.push(PushMessage { app_id, events: Vec::new() });
+            messages.push(PushMessage::events(app_id, Vec::new()));
         }
         if let Some(message) = messages.last_mut() {
             message.events.push(Entry { seq, id, audience, frame });

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use shared::{
     domain::ids::AppId,
+    queue::{Close, CloseReason, PushMessage},
     store::{
+        dead_keys,
         event_log::{self, LoggedEvent},
         inbox,
     },
@@ -13,6 +15,7 @@ use shared::{
 };
 use tokio::time::Instant;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::{error::Error, outbox, work_on, worker::Processor};
 
@@ -40,25 +43,49 @@ pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
 
 async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
-    let (apps, forgotten) = {
+    let (apps, forgotten, dead_keys) = {
         let db = processor.store.connection().await?;
         let apps = inbox::apps_with_pending(&*db, now).await?;
-        (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
+        let forgotten = event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?;
+        (apps, forgotten, dead_keys::with_open_sockets(&*db, now).await?)
     };
+    close_sockets(processor, dead_keys).await?;
     work_on(processor, apps).await;
     send_again(processor, forgotten).await
 }
 
-async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {
-    let mut by_app: BTreeMap<AppId, Vec<LoggedEvent>> = BTreeMap::new();
-    for (app_id, event) in forgotten {
-        by_app.entry(app_id).or_default().push(event);
+/// Has the sockets closed whose key was revoked, or expired since the last look.
+async fn close_sockets(processor: &Processor, keys: Vec<(AppId, Uuid)>) -> Result<(), Error> {
+    for (app_id, key_ids) in by_app(keys) {
+        let close = Close { key_ids: Some(key_ids.clone()), reason: CloseReason::KeyRevoked };
+        match processor.push_queue.send(&PushMessage::close(app_id, close)).await {
+            Ok(()) => {
+                info!(component = "APIKey", %app_id, keys = key_ids.len(), "closing the sockets of dead keys");
+                let db = processor.store.connection().await?;
+                dead_keys::mark_closed(&*db, app_id, &key_ids, processor.clock.now()).await?;
+            }
+            Err(error) => {
+                warn!(component = "APIKey", %app_id, error = %Chain(&error), "push queue away, sockets of dead keys stay open");
+            }
+        }
     }
-    for (app_id, log) in by_app {
+    Ok(())
+}
+
+async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {
+    for (app_id, log) in by_app(forgotten) {
         info!(component = "Processor", %app_id, client_events = log.len(), "sending forgotten events again");
         let sent = outbox::send(&processor.push_queue, app_id, log).await;
         let db = processor.store.connection().await?;
         event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now()).await?;
     }
     Ok(())
+}
+
+fn by_app<T>(items: Vec<(AppId, T)>) -> BTreeMap<AppId, Vec<T>> {
+    let mut by_app: BTreeMap<AppId, Vec<T>> = BTreeMap::new();
+    for (app_id, item) in items {
+        by_app.entry(app_id).or_default().push(item);
+    }
+    by_app
 }

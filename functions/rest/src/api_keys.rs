@@ -74,7 +74,7 @@ pub(crate) struct IssuedKey {
 }
 
 /// Issues an API key; the keys before die at once, or after a grace period.
-#[utoipa::path(post, path = "/internal/apps/{app_id}/api-key", tag = "API keys", params(("app_id" = Uuid, Path)),
+#[utoipa::path(post, operation_id = "issue_api_key", path = "/internal/apps/{app_id}/api-key", tag = "API keys", params(("app_id" = Uuid, Path)),
     request_body(content = Option<RotationRequest>, description = "May be left out."), security(("operator" = [])),
     responses((status = 200, body = IssuedKey)))]
 pub(crate) async fn rotate(
@@ -124,7 +124,7 @@ pub(crate) struct RevokedKeys {
 }
 
 /// Revokes all keys of an app. Doing it again changes nothing.
-#[utoipa::path(post, path = "/internal/apps/{app_id}/api-key/revoke", tag = "API keys",
+#[utoipa::path(post, operation_id = "revoke_api_keys", path = "/internal/apps/{app_id}/api-key/revoke", tag = "API keys",
     params(("app_id" = Uuid, Path)), security(("operator" = [])), responses((status = 200, body = RevokedKeys)))]
 pub(crate) async fn revoke(
     State(deps): State<Arc<Deps>>,
@@ -204,7 +204,7 @@ pub(crate) struct KeyStatus {
 }
 
 /// Tells how it stands with an app's keys, without showing one.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/api-key/status", tag = "API keys",
+#[utoipa::path(get, operation_id = "show_api_key_status", path = "/internal/apps/{app_id}/api-key/status", tag = "API keys",
     params(("app_id" = Uuid, Path)), security(("operator" = [])), responses((status = 200, body = KeyStatus)))]
 pub(crate) async fn status(
     State(deps): State<Arc<Deps>>,
@@ -280,7 +280,7 @@ pub(crate) struct KeyAudit {
 }
 
 /// Lists what was done with an app's keys.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/api-key/audit", tag = "API keys",
+#[utoipa::path(get, operation_id = "list_api_key_audit", path = "/internal/apps/{app_id}/api-key/audit", tag = "API keys",
     params(("app_id" = Uuid, Path), KeyAuditQuery), security(("operator" = [])),
     responses((status = 200, body = KeyAudit)))]
 pub(crate) async fn audit(

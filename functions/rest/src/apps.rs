@@ -96,7 +96,7 @@ pub(crate) struct CreatedApp {
 }
 
 /// Makes an app, its first API key and the secret of its webhook.
-#[utoipa::path(post, path = "/internal/apps", tag = "Apps", request_body = NewApp, security(("operator" = [])),
+#[utoipa::path(post, operation_id = "create_app", path = "/internal/apps", tag = "Apps", request_body = NewApp, security(("operator" = [])),
     responses((status = 201, body = CreatedApp, headers(("Location" = String, description = "The app.")))))]
 pub(crate) async fn create(
     State(deps): State<Arc<Deps>>,
@@ -138,7 +138,7 @@ list_query! {
 }
 
 /// Lists the apps.
-#[utoipa::path(get, path = "/internal/apps", tag = "Apps", params(AppsQuery), security(("operator" = [])),
+#[utoipa::path(get, operation_id = "list_apps", path = "/internal/apps", tag = "Apps", params(AppsQuery), security(("operator" = [])),
     responses((status = 200, body = List<App>)))]
 pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
@@ -153,7 +153,7 @@ pub(crate) async fn list(
 }
 
 /// Shows an app.
-#[utoipa::path(get, path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
+#[utoipa::path(get, operation_id = "show_app", path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
     security(("operator" = [])), responses((status = 200, body = Data<App>)))]
 pub(crate) async fn show(
     State(deps): State<Arc<Deps>>,
@@ -182,12 +182,14 @@ pub(crate) struct AppChange {
 }
 
 /// A member that may be left out, but not be null.
-fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 /// Renames an app, or switches it on or off.
-#[utoipa::path(patch, path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
+#[utoipa::path(patch, operation_id = "change_app", path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
     request_body = AppChange, security(("operator" = [])), responses((status = 200, body = Data<App>)))]
 pub(crate) async fn change(
     State(deps): State<Arc<Deps>>,
@@ -213,7 +215,8 @@ pub(crate) async fn change(
     if detail.is_empty() {
         return Ok(Data::json(App::new(before, &url)));
     }
-    let app = apps::update(&tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
+    let app =
+        apps::update(&tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
     audit::record(&tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
     tx.commit().await.map_err(store::Error::from)?;
     tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, ?is_active, "app changed");
@@ -262,7 +265,7 @@ impl From<audit::Entry> for Change {
 }
 
 /// Lists every administrative change of an app: itself, its keys, mappings, deleted voicemails.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/audit", tag = "Apps", params(("app_id" = Uuid, Path), AuditQuery),
+#[utoipa::path(get, operation_id = "list_audit", path = "/internal/apps/{app_id}/audit", tag = "Apps", params(("app_id" = Uuid, Path), AuditQuery),
     security(("operator" = [])), responses((status = 200, body = List<Change>)))]
 pub(crate) async fn audit(
     State(deps): State<Arc<Deps>>,
@@ -272,6 +275,7 @@ pub(crate) async fn audit(
 ) -> Result<axum::Json<List<Change>>> {
     let request = query.page()?;
     let db = deps.store.connection().await?;
-    let page = audit::list(&*db, app_id, query.action.as_deref(), &request).await?.ok_or(Error::NotFound("app"))?;
+    let page =
+        audit::list(&*db, app_id, query.action.as_deref(), &request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, &request, Change::from)))
 }

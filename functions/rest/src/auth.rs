@@ -38,7 +38,8 @@ impl FromRequestParts<Arc<Deps>> for AppCaller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self> {
-        let text = parts.headers.get(API_KEY_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let text =
+            parts.headers.get(API_KEY_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let key = ApiKey::parse(text).map_err(|_| Error::UnknownApp)?;
         let stored = recognise(deps, &key).await?;
         let request_id = request_id(parts);
@@ -113,7 +114,8 @@ impl FromRequestParts<Arc<Deps>> for PublicUrl {
             return Ok(Self(url.clone()));
         }
         let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
-        let host = parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host).unwrap_or("localhost");
+        let host =
+            parts.uri.authority().map(axum::http::uri::Authority::as_str).or(host).unwrap_or("localhost");
         Ok(Self(format!("{}://{host}", parts.uri.scheme_str().unwrap_or("https"))))
     }
 }

@@ -164,7 +164,7 @@ pub(crate) struct CallList {
 }
 
 /// Lists the app's calls, newest first.
-#[utoipa::path(get, path = "/api/calls", tag = "Calls", params(CallsQuery), security(("app_key" = [])),
+#[utoipa::path(get, operation_id = "list_calls", path = "/api/calls", tag = "Calls", params(CallsQuery), security(("app_key" = [])),
     responses((status = 200, body = CallList)))]
 pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
@@ -191,7 +191,7 @@ pub(crate) async fn list(
 }
 
 /// Lists the app's calls that ring, are talked on or are held, newest first.
-#[utoipa::path(get, path = "/api/calls/active", tag = "Calls", params(ActiveCallsQuery), security(("app_key" = [])),
+#[utoipa::path(get, operation_id = "list_active_calls", path = "/api/calls/active", tag = "Calls", params(ActiveCallsQuery), security(("app_key" = [])),
     responses((status = 200, body = CallList)))]
 pub(crate) async fn active(
     State(deps): State<Arc<Deps>>,
@@ -202,7 +202,12 @@ pub(crate) async fn active(
     read(&deps, &caller, &Filter { in_progress: true, ..Filter::default() }, &request).await
 }
 
-async fn read(deps: &Deps, caller: &AppCaller, filter: &Filter, request: &Request) -> Result<axum::Json<CallList>> {
+async fn read(
+    deps: &Deps,
+    caller: &AppCaller,
+    filter: &Filter,
+    request: &Request,
+) -> Result<axum::Json<CallList>> {
     let db = deps.store.connection().await?;
     let list = calls::list(&*db, caller.app_id, filter, request).await?.ok_or(Error::NotFound("app"))?;
     let (data, pagination) = List::new(list.page, request, Call::from).into_parts();
@@ -210,7 +215,7 @@ async fn read(deps: &Deps, caller: &AppCaller, filter: &Filter, request: &Reques
 }
 
 /// Shows a call with its legs.
-#[utoipa::path(get, path = "/api/calls/{id}", tag = "Calls", security(("app_key" = [])),
+#[utoipa::path(get, operation_id = "show_call", path = "/api/calls/{id}", tag = "Calls", security(("app_key" = [])),
     params(("id" = String, Path, description = "Our id of the call, or Dialpad's.")),
     responses((status = 200, body = Data<Call>)))]
 pub(crate) async fn show(

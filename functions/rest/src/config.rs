@@ -70,7 +70,10 @@ mod tests {
         let expected = ["https://a.example", "https://b.example"].map(HeaderValue::from_static);
         assert_eq!(two.cors_origins, Origins::These(expected.to_vec()));
         assert_eq!(config("CORS_ALLOWED_ORIGINS", "*").unwrap().cors_origins, Origins::Any);
-        assert_eq!(config("CORS_ALLOWED_ORIGINS", "a\u{1}").unwrap_err(), Error::Invalid("CORS_ALLOWED_ORIGINS"));
+        assert_eq!(
+            config("CORS_ALLOWED_ORIGINS", "a\u{1}").unwrap_err(),
+            Error::Invalid("CORS_ALLOWED_ORIGINS")
+        );
     }
 
     #[test]

@@ -54,15 +54,27 @@ pub(crate) async fn apply(mut request: Request, next: Next) -> Response {
     let mut response = answer.unwrap_or_else(|_| Error::Panicked.into_response());
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         let methods = allowed(&response);
-        response =
-            if asks_for_methods { StatusCode::NO_CONTENT.into_response() } else { Error::MethodNotAllowed.into_response() };
+        response = if asks_for_methods {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            Error::MethodNotAllowed.into_response()
+        };
         response.headers_mut().insert(ALLOW, methods);
     }
     if let Some(Refusal { problem, cause }) = response.extensions_mut().remove::<Refusal>() {
         if let Some(error) = cause {
-            tracing::error!(component = "Rest", request_id = context.request_id, code = problem.code, error, "failed");
+            tracing::error!(
+                component = "Rest",
+                request_id = context.request_id,
+                code = problem.code,
+                error,
+                "failed"
+            );
         }
         response = written(response, &problem.at(&path, &context.request_id));
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);

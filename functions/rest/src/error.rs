@@ -86,11 +86,15 @@ impl Error {
             }
             Self::BodyMissing => Problem::new(400, "body_missing", "The body is empty; send a JSON object."),
             Self::BodyUnreadable => Problem::new(400, "body_unreadable", "The body could not be received."),
-            Self::BodyTooLarge => Problem::new(413, "body_too_large", "The body is larger than this route takes."),
+            Self::BodyTooLarge => {
+                Problem::new(413, "body_too_large", "The body is larger than this route takes.")
+            }
             Self::UnsupportedMediaType => {
                 Problem::new(415, "unsupported_media_type", "Send the body as application/json.")
             }
-            Self::Invalid(errors) => Problem::new(422, "invalid", summary(errors)).with_errors(errors.clone()),
+            Self::Invalid(errors) => {
+                Problem::new(422, "invalid", summary(errors)).with_errors(errors.clone())
+            }
             Self::UnknownApp => {
                 Problem::new(401, "unauthorized", "A valid API key is needed in the header x-app-api-key.")
             }
@@ -98,15 +102,19 @@ impl Error {
             Self::UnknownOperator => {
                 Problem::new(401, "unauthorized", "The operator's secret is needed as a bearer token.")
             }
-            Self::InternalClosed => {
-                Problem::new(503, "internal_closed", "The internal API is closed: INTERNAL_API_SECRET is not set.")
-                    .with_retry_after(60)
-            }
+            Self::InternalClosed => Problem::new(
+                503,
+                "internal_closed",
+                "The internal API is closed: INTERNAL_API_SECRET is not set.",
+            )
+            .with_retry_after(60),
             Self::NotFound(what) => Problem::new(404, "not_found", format!("There is no such {what}.")),
             Self::NoRoute(detail) => Problem::new(404, "no_route", *detail),
-            Self::MethodNotAllowed => {
-                Problem::new(405, "method_not_allowed", "This path does not know the method; see the header Allow.")
-            }
+            Self::MethodNotAllowed => Problem::new(
+                405,
+                "method_not_allowed",
+                "This path does not know the method; see the header Allow.",
+            ),
             Self::CursorExpired => Problem::new(
                 410,
                 "cursor_expired",
@@ -119,9 +127,11 @@ impl Error {
             Self::Database(error) if error.is_refused_value() => {
                 Problem::new(422, "invalid", "A value cannot be stored.")
             }
-            Self::Database(_) | Self::Randomness(_) | Self::Panicked => {
-                Problem::new(500, "internal", "Something went wrong on our side; the request id finds it in the log.")
-            }
+            Self::Database(_) | Self::Randomness(_) | Self::Panicked => Problem::new(
+                500,
+                "internal",
+                "Something went wrong on our side; the request id finds it in the log.",
+            ),
         }
     }
 }
@@ -162,5 +172,6 @@ impl IntoResponse for Error {
 pub(crate) fn allowed(response: &Response) -> HeaderValue {
     let known = response.headers().get(ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let methods = known.split(',').map(str::trim).filter(|method| !method.is_empty()).chain(["OPTIONS"]);
-    HeaderValue::from_str(&methods.collect::<Vec<_>>().join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+    HeaderValue::from_str(&methods.collect::<Vec<_>>().join(", "))
+        .unwrap_or(HeaderValue::from_static("OPTIONS"))
 }

@@ -61,7 +61,7 @@ pub(crate) struct Events {
 }
 
 /// Reads the app's event log, oldest first. Events are kept for 7 days.
-#[utoipa::path(get, path = "/api/events", tag = "Events", params(EventsQuery), security(("app_key" = [])),
+#[utoipa::path(get, operation_id = "list_events", path = "/api/events", tag = "Events", params(EventsQuery), security(("app_key" = [])),
     responses(
         (status = 200, body = Events),
         (status = 410, description = "The events after this one are no longer kept.",

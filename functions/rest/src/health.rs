@@ -78,7 +78,10 @@ pub(crate) async fn health(State(deps): State<Arc<Deps>>, _: Query<NoParameters>
     let health = Health {
         status: if backlog.is_ok() { "healthy" } else { "unavailable" },
         version: env!("CARGO_PKG_VERSION"),
-        database: DatabaseHealth { ok: backlog.is_ok(), latency_ms: started.elapsed().as_secs_f64() * 1000.0 },
+        database: DatabaseHealth {
+            ok: backlog.is_ok(),
+            latency_ms: started.elapsed().as_secs_f64() * 1000.0,
+        },
         queue: backlog.ok().map(|backlog| QueueHealth {
             pending: backlog.pending,
             oldest_pending_seconds: backlog.oldest_seconds,

@@ -125,9 +125,7 @@ pub fn router(deps: Deps) -> Router {
 
 async fn no_route(uri: Uri) -> Error {
     Error::NoRoute(match uri.path() {
-        "/internal/users/map" => {
-            "Mappings belong to an app: the path is /internal/apps/{app_id}/users/map."
-        }
+        "/internal/users/map" => "Mappings belong to an app: the path is /internal/apps/{app_id}/users/map.",
         "/internal/users/batch-map" => {
             "Mappings belong to an app: the path is /internal/apps/{app_id}/users/batch-map."
         }

@@ -99,7 +99,7 @@ pub(crate) struct PutMapping {
 }
 
 /// Maps a Dialpad user to a CRM user, whether or not it was mapped before.
-#[utoipa::path(post, path = "/internal/apps/{app_id}/users/map", tag = "User mappings",
+#[utoipa::path(post, operation_id = "map_user", path = "/internal/apps/{app_id}/users/map", tag = "User mappings",
     params(("app_id" = Uuid, Path)), request_body = NewMapping, security(("operator" = [])),
     responses(
         (status = 200, description = "It was mapped before.", body = PutMapping),
@@ -110,7 +110,9 @@ pub(crate) async fn map(
     operator: Operator,
     Path(app_id): Path<AppId>,
     _: Query<NoParameters>,
-    Json(NewMapping { dialpad_user_id: DialpadUserId(user), crm_user_id: CrmUserId(crm_user) }): Json<NewMapping>,
+    Json(NewMapping { dialpad_user_id: DialpadUserId(user), crm_user_id: CrmUserId(crm_user) }): Json<
+        NewMapping,
+    >,
 ) -> Result<Response> {
     let (counts, mapping) = put(&deps, &operator, app_id, &[(user, crm_user.as_str())]).await?;
     let mapping = mapping.ok_or(Error::NotFound("mapping"))?;
@@ -175,7 +177,7 @@ pub(crate) struct BatchResult {
 }
 
 /// Maps many users at once: all of them, or none if one is wrong.
-#[utoipa::path(post, path = "/internal/apps/{app_id}/users/batch-map", tag = "User mappings",
+#[utoipa::path(post, operation_id = "batch_map_users", path = "/internal/apps/{app_id}/users/batch-map", tag = "User mappings",
     params(("app_id" = Uuid, Path)), request_body = Batch, security(("operator" = [])),
     responses((status = 200, body = BatchResult)))]
 pub(crate) async fn batch_map(
@@ -186,7 +188,8 @@ pub(crate) async fn batch_map(
     Json(batch): Json<Batch>,
 ) -> Result<axum::Json<BatchResult>> {
     let wanted = check(&batch.mappings).map_err(Error::Invalid)?;
-    let pairs: Vec<_> = wanted.iter().map(|wanted| (wanted.dialpad_user_id.0, wanted.crm_user_id.0.as_str())).collect();
+    let pairs: Vec<_> =
+        wanted.iter().map(|wanted| (wanted.dialpad_user_id.0, wanted.crm_user_id.0.as_str())).collect();
     let (Counts { created, updated, unchanged }, _) = put(&deps, &operator, app_id, &pairs).await?;
     let count = pairs.len();
     Ok(axum::Json(BatchResult {
@@ -231,7 +234,7 @@ list_query! {
 }
 
 /// Lists the mappings of an app, newest first.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/users/mappings", tag = "User mappings",
+#[utoipa::path(get, operation_id = "list_mappings", path = "/internal/apps/{app_id}/users/mappings", tag = "User mappings",
     params(("app_id" = Uuid, Path), MappingsQuery), security(("operator" = [])),
     responses((status = 200, body = List<Mapping>)))]
 pub(crate) async fn list(
@@ -247,7 +250,7 @@ pub(crate) async fn list(
 }
 
 /// Shows the mapping of a Dialpad user.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/users/mappings/dialpad/{dialpad_user_id}", tag = "User mappings",
+#[utoipa::path(get, operation_id = "show_mapping_of_dialpad_user", path = "/internal/apps/{app_id}/users/mappings/dialpad/{dialpad_user_id}", tag = "User mappings",
     params(("app_id" = Uuid, Path), ("dialpad_user_id" = String, Path)), security(("operator" = [])),
     responses((status = 200, body = Data<Mapping>)))]
 pub(crate) async fn of_dialpad_user(
@@ -272,7 +275,7 @@ pub(crate) struct CrmUserMappings {
 }
 
 /// Shows the mappings of a CRM user.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/users/mappings/crm/{crm_user_id}", tag = "User mappings",
+#[utoipa::path(get, operation_id = "show_mappings_of_crm_user", path = "/internal/apps/{app_id}/users/mappings/crm/{crm_user_id}", tag = "User mappings",
     params(("app_id" = Uuid, Path), ("crm_user_id" = String, Path)), security(("operator" = [])),
     responses((status = 200, body = CrmUserMappings)))]
 pub(crate) async fn of_crm_user(
@@ -292,7 +295,7 @@ pub(crate) async fn of_crm_user(
 }
 
 /// Deletes a mapping.
-#[utoipa::path(delete, path = "/internal/apps/{app_id}/users/mappings/{mapping_id}", tag = "User mappings",
+#[utoipa::path(delete, operation_id = "delete_mapping", path = "/internal/apps/{app_id}/users/mappings/{mapping_id}", tag = "User mappings",
     params(("app_id" = Uuid, Path), ("mapping_id" = Uuid, Path)), security(("operator" = [])),
     responses((status = 200, body = Done)))]
 pub(crate) async fn delete(
@@ -305,7 +308,7 @@ pub(crate) async fn delete(
 }
 
 /// Deletes the mapping of a Dialpad user.
-#[utoipa::path(delete, path = "/internal/apps/{app_id}/users/mappings/dialpad/{dialpad_user_id}",
+#[utoipa::path(delete, operation_id = "delete_mapping_of_dialpad_user", path = "/internal/apps/{app_id}/users/mappings/dialpad/{dialpad_user_id}",
     tag = "User mappings", params(("app_id" = Uuid, Path), ("dialpad_user_id" = String, Path)),
     security(("operator" = [])), responses((status = 200, body = Done)))]
 pub(crate) async fn delete_of_dialpad_user(

@@ -36,7 +36,8 @@ impl Modify for Credentials {
         let components = openapi.components.get_or_insert_with(Components::new);
         let key = ApiKeyValue::with_description("x-app-api-key", "The API key of an app.");
         components.add_security_scheme("app_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("INTERNAL_API_SECRET"));
+        let bearer =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("INTERNAL_API_SECRET"));
         components.add_security_scheme("operator", SecurityScheme::Http(bearer.build()));
     }
 }
@@ -100,7 +101,11 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     for item in openapi.paths.paths.values_mut() {
         for operation in operations(item) {
             for (status, description) in refusals(operation) {
-                operation.responses.responses.entry(status.to_owned()).or_insert_with(|| refusal(description));
+                operation
+                    .responses
+                    .responses
+                    .entry(status.to_owned())
+                    .or_insert_with(|| refusal(description));
             }
         }
     }
@@ -126,9 +131,7 @@ fn refusals(operation: &Operation) -> Vec<(&'static str, &'static str)> {
     if needs("app_key") {
         refusals.push(("403", "The app is not active."));
     }
-    let is_in_path = |parameter: &RefOr<Parameter>| {
-        matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
-    };
+    let is_in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path);
     if operation.parameters.iter().flatten().any(is_in_path) {
         refusals.push(("404", "There is none of this id."));
     }
@@ -142,7 +145,9 @@ fn refusals(operation: &Operation) -> Vec<(&'static str, &'static str)> {
 
 fn refusal(description: &str) -> RefOr<Response> {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    RefOr::T(ResponseBuilder::new().description(description).content("application/problem+json", content).build())
+    RefOr::T(
+        ResponseBuilder::new().description(description).content("application/problem+json", content).build(),
+    )
 }
 
 #[cfg(test)]

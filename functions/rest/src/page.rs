@@ -161,7 +161,8 @@ impl<T: Serialize> List<T> {
             Start::Newest | Start::After(_) => None,
         };
         let next_cursor = last.filter(|_| has_more).map(|cursor: Cursor| cursor.to_string());
-        let pagination = Pagination { limit: request.limit, offset, total: page.total, has_more, next_cursor };
+        let pagination =
+            Pagination { limit: request.limit, offset, total: page.total, has_more, next_cursor };
         Self { success: true, data, pagination }
     }
 

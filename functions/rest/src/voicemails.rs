@@ -141,7 +141,12 @@ impl VoicemailsQuery {
 type Listed = axum::Json<List<Voicemail>>;
 type Shown = axum::Json<Data<Voicemail>>;
 
-async fn read_list(deps: &Deps, app_id: AppId, filter: &voicemails::Filter, request: &Request) -> Result<Listed> {
+async fn read_list(
+    deps: &Deps,
+    app_id: AppId,
+    filter: &voicemails::Filter,
+    request: &Request,
+) -> Result<Listed> {
     let db = deps.store.connection().await?;
     let page = voicemails::list(&*db, app_id, filter, request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, request, |voicemail| Voicemail::new(app_id, voicemail))))
@@ -153,7 +158,13 @@ async fn read_one(deps: &Deps, app_id: AppId, id: Uuid) -> Result<Shown> {
     Ok(Data::json(Voicemail::new(app_id, voicemail)))
 }
 
-async fn remove(deps: &Deps, app_id: AppId, id: Uuid, actor: &str, request_id: &str) -> Result<axum::Json<Done>> {
+async fn remove(
+    deps: &Deps,
+    app_id: AppId,
+    id: Uuid,
+    actor: &str,
+    request_id: &str,
+) -> Result<axum::Json<Done>> {
     let db = deps.store.connection().await?;
     if !voicemails::delete(&*db, app_id, id, actor, request_id, deps.clock.now()).await? {
         return Err(Error::NotFound("voicemail"));
@@ -163,7 +174,7 @@ async fn remove(deps: &Deps, app_id: AppId, id: Uuid, actor: &str, request_id: &
 }
 
 /// Lists the voicemails of an app, newest first.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/voicemails", tag = "Voicemails",
+#[utoipa::path(get, operation_id = "list_voicemails_of_app", path = "/internal/apps/{app_id}/voicemails", tag = "Voicemails",
     params(("app_id" = Uuid, Path), VoicemailsQuery), security(("operator" = [])),
     responses((status = 200, body = List<Voicemail>)))]
 pub(crate) async fn list_of_app(
@@ -176,7 +187,7 @@ pub(crate) async fn list_of_app(
 }
 
 /// Shows a voicemail of an app.
-#[utoipa::path(get, path = "/internal/apps/{app_id}/voicemails/{voicemail_id}", tag = "Voicemails",
+#[utoipa::path(get, operation_id = "show_voicemail_of_app", path = "/internal/apps/{app_id}/voicemails/{voicemail_id}", tag = "Voicemails",
     params(("app_id" = Uuid, Path), ("voicemail_id" = Uuid, Path)), security(("operator" = [])),
     responses((status = 200, body = Data<Voicemail>)))]
 pub(crate) async fn show_of_app(
@@ -189,7 +200,7 @@ pub(crate) async fn show_of_app(
 }
 
 /// Deletes a voicemail of an app.
-#[utoipa::path(delete, path = "/internal/apps/{app_id}/voicemails/{voicemail_id}", tag = "Voicemails",
+#[utoipa::path(delete, operation_id = "delete_voicemail_of_app", path = "/internal/apps/{app_id}/voicemails/{voicemail_id}", tag = "Voicemails",
     params(("app_id" = Uuid, Path), ("voicemail_id" = Uuid, Path)), security(("operator" = [])),
     responses((status = 200, body = Done)))]
 pub(crate) async fn delete_of_app(
@@ -202,7 +213,7 @@ pub(crate) async fn delete_of_app(
 }
 
 /// Lists the app's voicemails, newest first.
-#[utoipa::path(get, path = "/api/voicemails", tag = "Voicemails", params(VoicemailsQuery),
+#[utoipa::path(get, operation_id = "list_voicemails", path = "/api/voicemails", tag = "Voicemails", params(VoicemailsQuery),
     security(("app_key" = [])), responses((status = 200, body = List<Voicemail>)))]
 pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
@@ -213,7 +224,7 @@ pub(crate) async fn list(
 }
 
 /// Shows a voicemail of the app.
-#[utoipa::path(get, path = "/api/voicemails/{id}", tag = "Voicemails", params(("id" = Uuid, Path)),
+#[utoipa::path(get, operation_id = "show_voicemail", path = "/api/voicemails/{id}", tag = "Voicemails", params(("id" = Uuid, Path)),
     security(("app_key" = [])), responses((status = 200, body = Data<Voicemail>)))]
 pub(crate) async fn show(
     State(deps): State<Arc<Deps>>,
@@ -232,7 +243,7 @@ pub(crate) struct VoicemailChange {
 }
 
 /// Marks a voicemail of the app.
-#[utoipa::path(patch, path = "/api/voicemails/{id}", tag = "Voicemails", params(("id" = Uuid, Path)),
+#[utoipa::path(patch, operation_id = "change_voicemail", path = "/api/voicemails/{id}", tag = "Voicemails", params(("id" = Uuid, Path)),
     request_body = VoicemailChange, security(("app_key" = [])), responses((status = 200, body = Data<Voicemail>)))]
 pub(crate) async fn change(
     State(deps): State<Arc<Deps>>,
@@ -250,7 +261,7 @@ pub(crate) async fn change(
 }
 
 /// Deletes a voicemail of the app.
-#[utoipa::path(delete, path = "/api/voicemails/{id}", tag = "Voicemails", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, operation_id = "delete_voicemail", path = "/api/voicemails/{id}", tag = "Voicemails", params(("id" = Uuid, Path)),
     security(("app_key" = [])), responses((status = 200, body = Done)))]
 pub(crate) async fn delete(
     State(deps): State<Arc<Deps>>,
@@ -278,7 +289,7 @@ pub(crate) struct UnreadCount {
 }
 
 /// Counts the app's unread voicemails.
-#[utoipa::path(get, path = "/api/voicemails/unread-count", tag = "Voicemails", params(UnreadQuery),
+#[utoipa::path(get, operation_id = "count_unread_voicemails", path = "/api/voicemails/unread-count", tag = "Voicemails", params(UnreadQuery),
     security(("app_key" = [])), responses((status = 200, body = Data<UnreadCount>)))]
 pub(crate) async fn unread_count(
     State(deps): State<Arc<Deps>>,

@@ -2,15 +2,22 @@
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use shared::{
-    auth::ApiKey,
+    auth::{ApiKey, Ticket},
     registry::Connection,
-    store::keys::{self, StoredKey},
+    store::{
+        keys::{self, StoredKey},
+        tickets::{self, Redeemed},
+    },
     telemetry::Chain,
 };
 use tracing::{info, warn};
 
 use crate::{Sockets, error::Error};
 
+/// The header of a handshake with which a client offers subprotocols, and gets one back.
+pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
+/// What we speak.
+const SUBPROTOCOL: &str = "cti.v1";
 /// Longest CRM user id, as in the user mappings.
 const MAX_USER_ID: usize = 255;
 
@@ -43,30 +50,62 @@ async fn register(
     connection_id: &str,
     event: &ApiGatewayWebsocketProxyRequest,
 ) -> Result<Connection, Error> {
-    let crm_user_id = user_id(event)?;
-    let key = authenticate(sockets, event).await?;
+    let user_id = user_id(event)?;
+    let (app_id, key_id, crm_user_id) = match Credential::of(sockets, event)? {
+        Credential::Key(key) => {
+            let stored = with_key(sockets, &key).await?;
+            (stored.app_id, stored.id, user_id)
+        }
+        Credential::Ticket(ticket) => {
+            let redeemed = with_ticket(sockets, &ticket).await?;
+            if user_id.is_some() && user_id != redeemed.crm_user_id {
+                return Err(Error::OtherUser);
+            }
+            (redeemed.app_id, redeemed.api_key_id, redeemed.crm_user_id)
+        }
+    };
     let connection = Connection {
         id: connection_id.to_owned(),
-        app_id: key.app_id,
+        app_id,
         crm_user_id,
-        key_id: key.id.to_string(),
+        key_id: key_id.to_string(),
         opened_at: sockets.clock.now(),
     };
     sockets.registry.insert(&connection).await?;
     Ok(connection)
 }
 
-async fn authenticate(
-    sockets: &Sockets,
-    event: &ApiGatewayWebsocketProxyRequest,
-) -> Result<StoredKey, Error> {
-    let header = event.headers.get("x-app-api-key").and_then(|value| value.to_str().ok());
-    let query =
-        sockets.allow_api_key_in_url.then(|| event.query_string_parameters.first("api_key")).flatten();
-    let text = header.or(query).filter(|text| !text.is_empty()).ok_or(Error::Missing)?;
-    let key = ApiKey::parse(text).map_err(|_| {
-        Error::Rejected(if text.starts_with(['"', '\'']) { "it is quoted" } else { "it is not a key" })
-    })?;
+/// A credential of a handshake, in a form that may be good.
+enum Credential {
+    Key(ApiKey),
+    Ticket(Ticket),
+}
+
+impl Credential {
+    /// Looks where each may be: a key in its header, a ticket among the subprotocols, either in the query.
+    fn of(sockets: &Sockets, event: &ApiGatewayWebsocketProxyRequest) -> Result<Self, Error> {
+        let header = |name: &str| event.headers.get(name).and_then(|value| value.to_str().ok());
+        let query = |name: &str| event.query_string_parameters.first(name).filter(|text| !text.is_empty());
+        if let Some(text) = header("x-app-api-key") {
+            return Self::key(text);
+        }
+        let offered = header(SUBPROTOCOLS).into_iter().flat_map(|offer| offer.split(','));
+        let ticket = offered.filter_map(|protocol| protocol.trim().strip_prefix("ticket.")).next();
+        if let Some(text) = ticket.or_else(|| query("ticket")) {
+            return Ticket::parse(text).map(Self::Ticket).map_err(|_| Error::Rejected("it is not a ticket"));
+        }
+        let text = sockets.allow_api_key_in_url.then(|| query("api_key")).flatten();
+        Self::key(text.ok_or(Error::Missing)?)
+    }
+
+    fn key(text: &str) -> Result<Self, Error> {
+        ApiKey::parse(text).map(Self::Key).map_err(|_| {
+            Error::Rejected(if text.starts_with(['"', '\'']) { "it is quoted" } else { "it is not a key" })
+        })
+    }
+}
+
+async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
     let now = sockets.clock.now();
     let db = sockets.store.connection().await?;
     let stored = keys::find(&*db, key.id(), now).await?.ok_or(Error::Rejected("it is unknown"))?;
@@ -83,6 +122,20 @@ async fn authenticate(
         warn!(component = "APIKey", app_id = %stored.app_id, error = %Chain(&error), "could not note the key's use");
     }
     Ok(stored)
+}
+
+async fn with_ticket(sockets: &Sockets, ticket: &Ticket) -> Result<Redeemed, Error> {
+    let db = sockets.store.connection().await?;
+    let redeemed = tickets::redeem(&*db, &ticket.hash(), sockets.clock.now()).await?;
+    let redeemed =
+        redeemed.ok_or(Error::Rejected("the ticket is unknown, used or expired, or its key is dead"))?;
+    if redeemed.app_is_active { Ok(redeemed) } else { Err(Error::Inactive) }
+}
+
+/// The subprotocol that is ours; a client that offers any must be answered one of them (RFC 6455, 4.2.2).
+pub(crate) fn subprotocol(event: &ApiGatewayWebsocketProxyRequest) -> Option<&'static str> {
+    let offer = event.headers.get(SUBPROTOCOLS)?.to_str().ok()?;
+    offer.split(',').any(|protocol| protocol.trim() == SUBPROTOCOL).then_some(SUBPROTOCOL)
 }
 
 /// The CRM user the connection is for, if it names one.

@@ -6,19 +6,22 @@ use shared::{registry, store};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// No credential came.
-    #[error("find an API key in the handshake")]
+    #[error("find a credential in the handshake")]
     Missing,
-    /// It is no key, or no live one; the client is not told which.
-    #[error("accept the API key: {0}")]
+    /// It is no credential, or no live one; the client is not told which.
+    #[error("accept the credential: {0}")]
     Rejected(&'static str),
     /// The key is good, its app is not active.
     #[error("serve an inactive app")]
     Inactive,
+    /// The ticket is another user's.
+    #[error("open a socket for another user than the ticket's")]
+    OtherUser,
     /// A parameter of the handshake is wrong.
     #[error("read user_id")]
     UserId,
     /// The database is away, or failed.
-    #[error("look the API key up")]
+    #[error("look the credential up")]
     Store(#[from] store::Error),
     /// The table of connections is away, or failed.
     #[error("register the connection")]
@@ -30,7 +33,7 @@ impl Error {
     pub(crate) fn status(&self) -> i64 {
         match self {
             Self::Missing | Self::Rejected(_) => 401,
-            Self::Inactive => 403,
+            Self::Inactive | Self::OtherUser => 403,
             Self::UserId => 400,
             Self::Store(_) | Self::Registry(_) => 503,
         }

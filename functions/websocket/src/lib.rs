@@ -10,6 +10,7 @@ pub use config::Config;
 pub use message::{Replay, Reply};
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use http::HeaderValue;
 use shared::{clock::Clock, registry::Registry, store::Store, telemetry::Chain};
 use tracing::{info, warn};
 
@@ -29,7 +30,13 @@ pub struct Sockets {
 pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
     let connection_id = event.request_context.connection_id.clone().unwrap_or_default();
     match event.request_context.route_key.as_deref() {
-        Some("$connect") => answer(connect::connect(sockets, &connection_id, &event).await, None),
+        Some("$connect") => {
+            let mut response = answer(connect::connect(sockets, &connection_id, &event).await, None);
+            if let Some(protocol) = connect::subprotocol(&event) {
+                response.headers.insert(connect::SUBPROTOCOLS, HeaderValue::from_static(protocol));
+            }
+            response
+        }
         Some("$disconnect") => {
             disconnect(sockets, &connection_id).await;
             answer(200, None)

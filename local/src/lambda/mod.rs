@@ -4,6 +4,7 @@
 //! and as many processes as the load asks up to a limit. With `--lambda` another Invoke API runs them instead
 //! (`cargo lambda watch`, `sam local start-lambda`).
 
+mod group;
 mod logs;
 mod pool;
 mod process;
@@ -20,6 +21,7 @@ use axum::body::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use self::group::Group;
 use self::pool::Pool;
 use self::remote::Remote;
 use crate::edge::Invoke;
@@ -101,13 +103,16 @@ impl Lambda {
     ///
     /// `aliases` maps other names of a function to its own. With `verbose` everything the processes print is shown,
     /// without it their warnings and errors.
-    #[must_use]
-    pub fn processes(functions: Vec<Function>, aliases: BTreeMap<String, String>, verbose: bool) -> Self {
-        let pools = functions
-            .into_iter()
-            .map(|function| (function.name.clone(), Pool::new(function, verbose)))
-            .collect();
-        Self { shared: Arc::new(Shared { functions: Functions::Processes(pools), aliases }) }
+    pub fn processes(
+        functions: Vec<Function>,
+        aliases: BTreeMap<String, String>,
+        verbose: bool,
+    ) -> std::io::Result<Self> {
+        let group = Arc::new(Group::start()?);
+        let pool =
+            |function: Function| (function.name.clone(), Pool::new(function, Arc::clone(&group), verbose));
+        let pools = functions.into_iter().map(pool).collect();
+        Ok(Self { shared: Arc::new(Shared { functions: Functions::Processes(pools), aliases }) })
     }
 
     /// Calls the functions through the Invoke API at `url`.

@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::group::Group;
 use super::{Function, InvokeError, process};
 
 /// The wait before a process is started again after `n` failures in a row is this, doubled `n - 1` times.
@@ -35,6 +36,7 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Shared {
     function: Function,
+    group: Arc<Group>,
     verbose: bool,
     state: Mutex<State>,
     phase: watch::Sender<Phase>,
@@ -67,13 +69,17 @@ enum Phase {
 }
 
 impl Pool {
-    pub(super) fn new(function: Function, verbose: bool) -> Self {
+    pub(super) fn new(function: Function, group: Arc<Group>, verbose: bool) -> Self {
         let phase = watch::Sender::new(Phase::Cold);
-        Self { shared: Arc::new(Shared { function, verbose, state: Mutex::default(), phase }) }
+        Self { shared: Arc::new(Shared { function, group, verbose, state: Mutex::default(), phase }) }
     }
 
     pub(super) fn function(&self) -> &Function {
         &self.shared.function
+    }
+
+    pub(super) fn group(&self) -> &Group {
+        &self.shared.group
     }
 
     pub(super) fn is_verbose(&self) -> bool {

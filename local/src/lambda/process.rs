@@ -118,9 +118,7 @@ fn command(pool: &Pool, address: &str) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    // Ctrl-C reaches the whole foreground group; the functions end when this server tells them to.
-    #[cfg(unix)]
-    command.process_group(0);
+    pool.group().admit(&mut command);
     command
 }
 

@@ -17,15 +17,17 @@ pub enum Scenario {
     Outbound,
 }
 
+/// How long the longest of them takes, in milliseconds.
+const LONGEST_MS: i64 = 130_000;
 /// Dialpad's id of the agent.
 const AGENT: i64 = 5_600_000_000_000_001;
 
 impl Scenario {
-    /// The payloads, in the order of delivery, of a call that starts now. The call's id is made from the time, so that each
+    /// The payloads, in the order of delivery, of a call that is over now. The call's id is made from the time, so that each
     /// run is a new call.
     #[must_use]
     pub fn payloads(self, now: DateTime<Utc>) -> Vec<Value> {
-        let start = now.timestamp_millis();
+        let start = now.timestamp_millis() - LONGEST_MS;
         let call = Leg { start, inbound: !matches!(self, Self::Outbound) };
         match self {
             Self::InboundAnswered => vec![

@@ -31,7 +31,7 @@ pub(crate) fn function() -> Function {
 /// A Lambda that runs this function, also under its logical id.
 pub(crate) fn lambda(function: Function) -> Lambda {
     let aliases = BTreeMap::from([("DoubleFunction".to_owned(), NAME.to_owned())]);
-    Lambda::processes(vec![function], aliases, false)
+    Lambda::processes(vec![function], aliases, false).unwrap()
 }
 
 /// A path that no other test uses.
@@ -59,7 +59,7 @@ fn process() {
         return;
     }
     if std::env::var_os("REFUSE_TO_START").is_some() {
-        eprintln!("the configuration is wrong");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"the configuration is wrong\n");
         std::process::exit(7);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

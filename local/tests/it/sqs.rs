@@ -132,12 +132,11 @@ impl Stack {
 async fn invoke(State(batches): State<mpsc::UnboundedSender<Batch>>, body: Bytes) -> Response {
     let (answer, answered) = oneshot::channel();
     batches.send(Batch { event: serde_json::from_slice(&body).unwrap(), answer }).unwrap();
-    match answered.await.unwrap() {
-        Ok(value) => value.to_string().into_response(),
-        Err(()) => {
-            let body = json!({ "errorType": "Oops", "errorMessage": "it broke" }).to_string();
-            (StatusCode::OK, [("x-amz-function-error", "Unhandled")], body).into_response()
-        }
+    if let Ok(value) = answered.await.unwrap() {
+        value.to_string().into_response()
+    } else {
+        let body = json!({ "errorType": "Oops", "errorMessage": "it broke" }).to_string();
+        (StatusCode::OK, [("x-amz-function-error", "Unhandled")], body).into_response()
     }
 }
 

@@ -262,8 +262,8 @@ fn queues_tables_and_mappings_keep_their_settings() {
     let template = fixture();
     let queue = &template.queues["EventQueue"];
     assert_eq!(queue.arn, "arn:aws:sqs:us-east-1:000000000000:EventQueue");
-    assert_eq!(queue.visibility, Duration::from_secs(60));
-    assert_eq!(queue.retention, Duration::from_secs(1_209_600));
+    assert_eq!(queue.visibility, Duration::from_mins(1));
+    assert_eq!(queue.retention, Duration::from_hours(14 * 24));
     assert_eq!(
         queue.redrive,
         Some(Redrive { queue: "EventDeadLetterQueue".to_owned(), max_receive_count: 3 })

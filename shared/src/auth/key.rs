@@ -8,7 +8,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+use super::random::{ALPHABET, push_random};
+
 const PREFIX: &str = "app_";
 const ID_LENGTH: usize = 12;
 const SECRET_LENGTH: usize = 32;
@@ -94,19 +95,6 @@ impl KeyHash {
     pub fn matches(&self, stored: &[u8]) -> bool {
         self.0.ct_eq(stored).into()
     }
-}
-
-fn push_random(text: &mut String, count: usize) -> Result<(), getrandom::Error> {
-    let end = text.len() + count;
-    let mut bytes = [0u8; 64];
-    while text.len() < end {
-        getrandom::fill(&mut bytes)?;
-        // Bytes beyond the largest multiple of 62 would favour the first letters.
-        for byte in bytes.iter().filter(|byte| **byte < 248).take(end - text.len()) {
-            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
-        }
-    }
-    Ok(())
 }
 
 fn checksum(text: &str) -> String {

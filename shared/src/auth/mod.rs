@@ -1,10 +1,13 @@
-//! Who is asking: API keys, and secrets compared in constant time.
+//! Who is asking: API keys, tickets, and secrets compared in constant time.
 
 mod key;
+mod random;
 mod secret;
+mod ticket;
 
 pub use key::{ApiKey, KeyHash, Malformed};
 pub use secret::generate_secret;
+pub use ticket::Ticket;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -32,13 +32,50 @@ pub struct SpilledDelivery {
     pub received_at: DateTime<Utc>,
 }
 
-/// A message of the push queue, from `processor` to `broadcaster`: entries of one app, in order.
+/// A message of the push queue, to `broadcaster`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushMessage {
     /// The app.
     pub app_id: AppId,
-    /// What is to be sent.
+    /// What is to be sent, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Entry>,
+    /// Which sockets are to be closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close: Option<Close>,
+}
+
+/// Sockets to be closed, each after a last frame that says why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Close {
+    /// Those that were opened with these keys; none: all of the app.
+    pub key_ids: Option<Vec<Uuid>>,
+    /// Why.
+    pub reason: CloseReason,
+}
+
+/// Why a socket is closed, as its client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// Its key was revoked, rotated, or expired.
+    KeyRevoked,
+    /// Its app is not active any more.
+    AppInactive,
+}
+
+impl PushMessage {
+    /// Entries of the log to be sent.
+    #[must_use]
+    pub const fn events(app_id: AppId, events: Vec<Entry>) -> Self {
+        Self { app_id, events, close: None }
+    }
+
+    /// Sockets to be closed.
+    #[must_use]
+    pub const fn close(app_id: AppId, close: Close) -> Self {
+        Self { app_id, events: Vec::new(), close: Some(close) }
+    }
 }
 
 /// One frame and who gets it.

@@ -2,7 +2,7 @@
 
 mod message;
 
-pub use message::{Entry, EventMessage, PushMessage, SpilledDelivery};
+pub use message::{Close, CloseReason, Entry, EventMessage, PushMessage, SpilledDelivery};
 
 use std::time::Duration;
 

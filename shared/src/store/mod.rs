@@ -7,6 +7,7 @@ pub mod apps;
 pub mod audit;
 pub mod calls;
 mod connect;
+pub mod dead_keys;
 mod error;
 pub mod event_log;
 pub mod folding;
@@ -14,6 +15,7 @@ pub mod inbox;
 pub mod keys;
 pub mod mappings;
 pub mod page;
+pub mod tickets;
 pub mod voicemails;
 
 pub use connect::{Connection, Settings, Store, connect};

@@ -7,6 +7,7 @@ mod scenarios;
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::ProptestConfig;
 use shared::domain::{
     call::{CallEvent, Conversation, Direction, Leg, Moment, State, Target, conversations, fold, news},
     ids::DialpadId,
@@ -45,6 +46,13 @@ pub(crate) fn folded(events: Vec<CallEvent>) -> Vec<Conversation> {
 /// The rows of conversations, without their stories.
 pub(crate) fn rows(conversations: Vec<Conversation>) -> Vec<(Vec<Leg>, usize)> {
     conversations.into_iter().map(|conversation| (conversation.legs, conversation.events)).collect()
+}
+
+/// A few cases of each property, or as many as `PROPTEST_CASES` says.
+pub(crate) fn few_cases() -> ProptestConfig {
+    let is_chosen = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_chosen { ProptestConfig::default().cases } else { 48 };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn time(milliseconds: i64) -> DateTime<Utc> {

@@ -1,6 +1,7 @@
 //! The sample deliveries, from their text to what clients are told.
 
 use chrono::{DateTime, Utc};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::{
     dialpad::payload::{Family, call_event, inspect},
@@ -10,7 +11,7 @@ use shared::{
     },
 };
 
-use crate::calls::{Processor, folded, rows};
+use crate::calls::{Processor, few_cases, folded, rows};
 
 const SAMPLES: [(&str, &str); 7] = [
     ("01", include_str!("samples/01_inbound_answered_hold_recording_recap.json")),
@@ -173,4 +174,86 @@ fn the_rows_of_the_samples_hold_what_the_payloads_say() {
     assert_eq!(outbound.custom_data.as_deref(), Some("{\"cti_request\":\"req-0004\"}"));
     assert_eq!(row(3).from_number.as_deref(), Some("blocked"));
     assert_eq!(row(4).group_name.as_deref(), Some("Acme Example Support"));
+}
+
+/// Values as nobody would send them.
+fn oddity() -> impl Strategy<Value = String> {
+    let fixed = [
+        "null",
+        "true",
+        "\"FALSE\"",
+        "0",
+        "-1",
+        "1e400",
+        "-0.0",
+        "1.5",
+        "9007199254740993",
+        "9223372036854775807",
+        "9223372036854775808",
+        "\"9223372036854775808\"",
+        "253402300800000",
+        "\"\"",
+        "\" \"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"2026-03-02T17:00:00Z\"",
+        "\"inf\"",
+        "{}",
+        "[]",
+        "[[[]]]",
+        "[{},null,\"x\"]",
+        "{\"id\":{}}",
+        "{\"id\":7,\"type\":9}",
+        "\"ringing\"",
+        "\"call.ended\"",
+        "\"hangup\"",
+    ];
+    prop_oneof![
+        proptest::sample::select(fixed.to_vec()).prop_map(str::to_owned),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<String>().prop_map(|text| Value::String(text).to_string()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(few_cases())]
+
+    /// Members are replaced by oddities, removed, and repeated. Whatever is left is stored, and read or refused.
+    #[test]
+    fn a_mutilated_delivery_is_still_a_delivery(
+        sample in 0..SAMPLES.len(),
+        place in any::<proptest::sample::Index>(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::of(oddity())), 1..8),
+        event_type in proptest::sample::select(vec!["", "ringing", "call.ring", "message", "unknown", "\u{0}"]),
+    ) {
+        let payloads: Vec<Value> = serde_json::from_str(SAMPLES[sample].1).unwrap();
+        let payload = place.get(&payloads).as_object().unwrap();
+        let mut members: Vec<(String, String)> =
+            payload.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        for (member, change) in changes {
+            if members.is_empty() {
+                break;
+            }
+            let member = member.index(members.len());
+            match change {
+                Some(value) => members.push((members[member].0.clone(), value)),
+                None => drop(members.remove(member)),
+            }
+        }
+        let members: Vec<String> =
+            members.into_iter().map(|(name, value)| format!("{}:{value}", Value::String(name))).collect();
+        let raw = format!("{{{}}}", members.join(","));
+
+        let delivery = inspect(&raw).unwrap();
+        prop_assert_eq!(inspect(&delivery.json).unwrap().json, delivery.json.as_str(), "escaping twice is once");
+        prop_assert!(!delivery.event_type.is_empty() && !delivery.event_type.contains('\0'));
+        for event_type in [delivery.event_type.as_str(), event_type] {
+            let read = call_event(event_type, &delivery.json, DateTime::UNIX_EPOCH);
+            if let Ok(Some(event)) = read {
+                let year = event.at.format("%Y").to_string();
+                prop_assert_eq!(year.len(), 4);
+                prop_assert_eq!(folded(vec![event])[0].legs.len(), 1);
+            }
+        }
+    }
 }

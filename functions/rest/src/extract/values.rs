@@ -109,7 +109,8 @@ fn normalised(text: &str) -> String {
     let is_formatting = |letter: char| matches!(letter, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
     // A plus sign reads as a space where it was not encoded in the query.
     let international = text.starts_with(['+', ' ']);
-    let digits: String = text.trim().trim_start_matches('+').chars().filter(|letter| !is_formatting(*letter)).collect();
+    let digits: String =
+        text.trim().trim_start_matches('+').chars().filter(|letter| !is_formatting(*letter)).collect();
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.trim().to_owned();
     }
@@ -136,7 +137,9 @@ mod tests {
 
     #[test]
     fn users_are_positive_there_and_texts_here() {
-        for wrong in [json!(0), json!(-5), json!("-5"), json!(1.5), json!("12a"), json!(null), json!(u64::MAX)] {
+        for wrong in
+            [json!(0), json!(-5), json!("-5"), json!(1.5), json!("12a"), json!(null), json!(u64::MAX)]
+        {
             assert!(is_refused::<DialpadUserId>(wrong.clone()), "{wrong}");
         }
         let user: DialpadUserId = serde_json::from_value(json!("9223372036854775807")).unwrap();

@@ -65,7 +65,7 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
         walk.step(number, event);
         let told = moments::told(&mut walk, number, event, &before);
         let newest: &mut Newest = newest.entry(event.call_id).or_default();
-        match moments::subject(&event.state, walk.track(number).is_user()) {
+        match moments::subject(&event.state, walk.track(number)) {
             Some(Subject::Call) => newest.call = Some(event.at),
             Some(Subject::Message) => *newest = Newest { call: Some(event.at), voicemail: Some(event.at) },
             Some(Subject::Transcript) => newest.voicemail = Some(event.at),

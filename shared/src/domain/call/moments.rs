@@ -62,9 +62,10 @@ pub(super) enum Subject {
 }
 
 /// What clients may be told of by this state on such a leg, whatever else is known: the table without its conditions.
-pub(super) const fn subject(state: &State, is_user: bool) -> Option<Subject> {
+pub(super) fn subject(state: &State, track: &Track) -> Option<Subject> {
     match state {
-        State::Calling | State::Ringing if !is_user => None,
+        State::Transcription if track.proves_its_end(state) => Some(Subject::Message),
+        State::Calling | State::Ringing if !track.is_user() => None,
         State::Preanswer | State::Monitor | State::Eavesdrop | State::Admin | State::Other(_) => None,
         State::VoicemailUploaded => Some(Subject::Message),
         State::Transcription => Some(Subject::Transcript),
@@ -106,6 +107,7 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// The table. What no line fits is stored and told to nobody.
+    #[expect(clippy::match_same_arms, reason = "the order of the lines is the specification")]
     fn mapped(&self) -> Option<EventName> {
         let was_over = self.before.was_over;
         let is_user = self.track().is_user();

@@ -52,8 +52,8 @@ impl Shown<'_> {
             | EventName::CallUpdated
             | EventName::CallRecording => (false, self.newest.call),
         };
-        !(once && self.names.contains(&moment.event))
-            && !self.causes.contains(&(&moment.what, moment.at))
-            && Some(moment.at) >= newest
+        let was_shown = self.causes.contains(&(&moment.what, moment.at));
+        let was_told = once && self.names.contains(&moment.event);
+        !was_shown && !was_told && Some(moment.at) >= newest
     }
 }

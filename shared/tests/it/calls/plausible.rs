@@ -44,8 +44,8 @@ pub(super) struct Voicemail {
     sent: bool,
     /// Whether the caller is sent there only after the hangup.
     sent_late: bool,
-    uploaded: bool,
-    transcribed: bool,
+    /// The message, if the caller leaves one; whether it is written down.
+    message: Option<bool>,
 }
 
 pub(super) fn plan() -> impl Strategy<Value = Plan> {
@@ -58,8 +58,7 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
             says_missed,
             sent,
             sent_late,
-            uploaded,
-            transcribed,
+            message: uploaded.then_some(transcribed),
         })
     };
     prop_oneof![
@@ -183,7 +182,7 @@ impl Stage {
     }
 
     fn is_left_to_voicemail(&mut self, line: &mut Line, voicemail: &Voicemail) {
-        let Voicemail { says_missed, sent, sent_late, uploaded, transcribed } = *voicemail;
+        let Voicemail { says_missed, sent, sent_late, message } = *voicemail;
         if says_missed {
             self.says(line, "missed");
         }
@@ -199,7 +198,7 @@ impl Stage {
         if sent && sent_late {
             self.says(line, "voicemail");
         }
-        if sent && uploaded {
+        if let Some(transcribed) = message.filter(|_| sent) {
             line.0.recordings = vec![Recording {
                 url: "https://dialpad.example/v/1".to_owned(),
                 is_voicemail: true,

@@ -11,13 +11,7 @@ use shared::domain::{
     ids::DialpadId,
 };
 
-use super::{Processor, event, folded, plausible, rows, time};
-
-fn few_cases() -> ProptestConfig {
-    let chosen = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if chosen { ProptestConfig::default().cases } else { 48 };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
+use super::{Processor, event, few_cases, folded, plausible, rows, time};
 
 /// Events, and how their deliveries go wrong: repeated, out of order, several at a time.
 #[derive(Clone)]
@@ -30,7 +24,9 @@ struct Deliveries {
 
 impl fmt::Debug for Deliveries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |event: &CallEvent| format!("{} {} at {}", event.call_id, event.state, event.at.timestamp_millis());
+        let name = |event: &CallEvent| {
+            format!("{} {} at {}", event.call_id, event.state, event.at.timestamp_millis())
+        };
         let names: Vec<String> = self.order.iter().map(|index| name(&self.events[*index])).collect();
         f.debug_struct("Deliveries").field("order", &names).field("batches", &self.batches).finish()
     }
@@ -46,10 +42,11 @@ fn deliveries(events: impl Strategy<Value = Vec<CallEvent>>) -> impl Strategy<Va
         let order: Vec<usize> = (0..known).chain(repeated).filter(|index| *index < known).collect();
         (Just(events), Just(order).prop_shuffle(), vec(1..6_usize, 1..20))
     };
-    events
-        .prop_flat_map(repeated)
-        .prop_flat_map(shuffled)
-        .prop_map(|(events, order, batches)| Deliveries { events, order, batches })
+    events.prop_flat_map(repeated).prop_flat_map(shuffled).prop_map(|(events, order, batches)| Deliveries {
+        events,
+        order,
+        batches,
+    })
 }
 
 fn plausible_events() -> impl Strategy<Value = Vec<CallEvent>> {

@@ -1,0 +1,14 @@
+//! The REST API against a real database.
+#![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
+
+mod apps;
+mod calls;
+mod conventions;
+mod document;
+mod events;
+mod isolation;
+mod keys;
+mod lists;
+mod mappings;
+mod server;
+mod voicemails;
