@@ -31,7 +31,8 @@ use crate::{
 
 /// An app.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct App {
+#[schema(as = App)]
+pub(crate) struct AppView {
     #[schema(value_type = Uuid)]
     app_id: AppId,
     app_name: String,
@@ -48,7 +49,7 @@ pub(crate) struct App {
     webhook_url: String,
 }
 
-impl App {
+impl AppView {
     fn new(app: apps::App, url: &PublicUrl) -> Self {
         Self {
             webhook_url: webhook_url(url, app.id),
@@ -139,32 +140,32 @@ list_query! {
 
 /// Lists the apps.
 #[utoipa::path(get, operation_id = "list_apps", path = "/internal/apps", tag = "Apps", params(AppsQuery), security(("operator" = [])),
-    responses((status = 200, body = List<App>)))]
+    responses((status = 200, body = List<AppView>)))]
 pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
     _: Operator,
     url: PublicUrl,
     Query(query): Query<AppsQuery>,
-) -> Result<axum::Json<List<App>>> {
+) -> Result<axum::Json<List<AppView>>> {
     let request = query.page()?;
     let db = deps.store.connection().await?;
     let page = apps::list(&*db, &request).await?;
-    Ok(axum::Json(List::new(page, &request, |app| App::new(app, &url))))
+    Ok(axum::Json(List::new(page, &request, |app| AppView::new(app, &url))))
 }
 
 /// Shows an app.
 #[utoipa::path(get, operation_id = "show_app", path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
-    security(("operator" = [])), responses((status = 200, body = Data<App>)))]
+    security(("operator" = [])), responses((status = 200, body = Data<AppView>)))]
 pub(crate) async fn show(
     State(deps): State<Arc<Deps>>,
     _: Operator,
     url: PublicUrl,
     Path(app_id): Path<AppId>,
     _: Query<NoParameters>,
-) -> Result<axum::Json<Data<App>>> {
+) -> Result<axum::Json<Data<AppView>>> {
     let db = deps.store.connection().await?;
     let app = apps::find(&*db, app_id).await?.ok_or(Error::NotFound("app"))?;
-    Ok(Data::json(App::new(app, &url)))
+    Ok(Data::json(AppView::new(app, &url)))
 }
 
 /// What is to be changed of an app; what is left out stays.
@@ -190,7 +191,7 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 
 /// Renames an app, or switches it on or off.
 #[utoipa::path(patch, operation_id = "change_app", path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
-    request_body = AppChange, security(("operator" = [])), responses((status = 200, body = Data<App>)))]
+    request_body = AppChange, security(("operator" = [])), responses((status = 200, body = Data<AppView>)))]
 pub(crate) async fn change(
     State(deps): State<Arc<Deps>>,
     operator: Operator,
@@ -198,7 +199,7 @@ pub(crate) async fn change(
     Path(app_id): Path<AppId>,
     _: Query<NoParameters>,
     Json(AppChange { name, is_active }): Json<AppChange>,
-) -> Result<axum::Json<Data<App>>> {
+) -> Result<axum::Json<Data<AppView>>> {
     let now = deps.clock.now();
     let mut db = deps.store.connection().await?;
     let tx = db.begin().await?;
@@ -213,14 +214,14 @@ pub(crate) async fn change(
         detail.insert("is_active".to_owned(), Value::from(is_active));
     }
     if detail.is_empty() {
-        return Ok(Data::json(App::new(before, &url)));
+        return Ok(Data::json(AppView::new(before, &url)));
     }
     let app =
         apps::update(&tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
     audit::record(&tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
     tx.commit().await.map_err(store::Error::from)?;
     tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, ?is_active, "app changed");
-    Ok(Data::json(App::new(app, &url)))
+    Ok(Data::json(AppView::new(app, &url)))
 }
 
 list_query! {

@@ -16,6 +16,7 @@ use shared::{
     store::keys::{self, StoredKey},
     telemetry::Chain,
 };
+use uuid::Uuid;
 
 use crate::{
     Deps,
@@ -30,6 +31,8 @@ const API_KEY_HEADER: &str = "x-app-api-key";
 pub(crate) struct AppCaller {
     /// The tenant: everything the request reads or writes is its own.
     pub(crate) app_id: AppId,
+    /// The row of its key.
+    pub(crate) key: Uuid,
     /// The request, as logged.
     pub(crate) request_id: String,
 }
@@ -46,7 +49,7 @@ impl FromRequestParts<Arc<Deps>> for AppCaller {
         if let Some(context) = parts.extensions.get::<Arc<Context>>() {
             let _ = context.app_id.set(stored.app_id);
         }
-        Ok(Self { app_id: stored.app_id, request_id })
+        Ok(Self { app_id: stored.app_id, key: stored.id, request_id })
     }
 }
 

@@ -109,6 +109,13 @@ impl From<calls::Call> for Call {
     }
 }
 
+impl Call {
+    /// The name that came with it, and since when it is known.
+    pub(crate) fn name(&self) -> Option<(Timestamp, &str)> {
+        Some((self.created_at, self.contact_name.as_deref()?))
+    }
+}
+
 list_query! {
     /// Which calls.
     CallsQuery {
@@ -232,7 +239,7 @@ pub(crate) async fn show(
 }
 
 /// What an id in the path names: digits are Dialpad's id, anything else is ours.
-fn name(id: &str) -> Option<Name> {
+pub(crate) fn name(id: &str) -> Option<Name> {
     if let Ok(id) = id.parse() {
         return Some(Name::Dialpad(DialpadId(id)));
     }

@@ -16,6 +16,8 @@ pub struct Config {
     pub cors_origins: Origins,
     /// `PUBLIC_HTTP_URL`: where the HTTP API is reached; without it, where the request went.
     pub public_http_url: Option<String>,
+    /// `PUBLIC_WS_URL`: where sockets are opened; without it, `/ws` beside the HTTP API.
+    pub public_ws_url: Option<String>,
 }
 
 /// Web origins.
@@ -35,9 +37,14 @@ impl Config {
             internal_api_secret: env.secret("INTERNAL_API_SECRET"),
             allow_open_internal: env.parsed("ALLOW_OPEN_INTERNAL", false)?,
             cors_origins: origins(env.optional("CORS_ALLOWED_ORIGINS").unwrap_or_default())?,
-            public_http_url: env.optional("PUBLIC_HTTP_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            public_http_url: url(env, "PUBLIC_HTTP_URL"),
+            public_ws_url: url(env, "PUBLIC_WS_URL"),
         })
     }
+}
+
+fn url(env: &Env, name: &str) -> Option<String> {
+    env.optional(name).map(|url| url.trim_end_matches('/').to_owned())
 }
 
 fn origins(list: &str) -> Result<Origins, Error> {

@@ -71,7 +71,7 @@ pub(crate) async fn apply(mut request: Request, next: Next) -> Response {
                 "failed"
             );
         }
-        response = written(response, &problem.at(&path, &context.request_id));
+        response = written(&response, &problem.at(&path, &context.request_id));
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
@@ -104,7 +104,7 @@ pub(crate) async fn note_route(request: Request, next: Next) -> Response {
 }
 
 /// A refusal in full; the headers it came with (CORS, Allow, a challenge) stay.
-fn written(refused: Response, refusal: &Problem) -> Response {
+fn written(refused: &Response, refusal: &Problem) -> Response {
     let (parts, body) = problem(refusal).into_parts();
     let mut response = Response::from_parts(parts, Body::from(body));
     for (name, value) in refused.headers() {

@@ -9,15 +9,20 @@ mod auth;
 mod calls;
 mod config;
 mod conventions;
+mod deliveries;
 mod error;
 mod events;
 mod extract;
 mod health;
+mod lookup;
 mod mappings;
+mod messages;
 mod openapi;
 mod page;
 mod reply;
 mod schema;
+mod tickets;
+mod timeline;
 mod voicemails;
 
 pub use config::{Config, Origins};
@@ -83,7 +88,12 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(calls::list))
         .routes(routes!(calls::active))
         .routes(routes!(calls::show))
+        .routes(routes!(timeline::timeline))
+        .routes(routes!(lookup::lookup))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::show))
         .routes(routes!(events::list))
+        .routes(routes!(tickets::issue))
         .routes(routes!(voicemails::list))
         .routes(routes!(voicemails::unread_count))
         .routes(routes!(voicemails::show, voicemails::change, voicemails::delete));
@@ -102,7 +112,11 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(mappings::list))
         .routes(routes!(mappings::delete))
         .routes(routes!(mappings::of_dialpad_user, mappings::delete_of_dialpad_user))
-        .routes(routes!(mappings::of_crm_user));
+        .routes(routes!(mappings::of_crm_user))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(deliveries::redrive))
+        .routes(routes!(deliveries::queue));
 
     // No browser calls `/internal`, so that part is without CORS.
     let open_to_browsers = service.merge(app);
@@ -145,6 +159,6 @@ fn cors(origins: &Origins) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([HeaderName::from_static("x-app-api-key"), AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
         .expose_headers([REQUEST_ID, LOCATION, RETRY_AFTER])
-        .max_age(std::time::Duration::from_secs(600));
+        .max_age(std::time::Duration::from_mins(10));
     Some(layer)
 }

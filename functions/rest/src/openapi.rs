@@ -22,6 +22,8 @@ use utoipa::{
         (name = "User mappings", description = "Which CRM user a Dialpad user is, for operators."),
         (name = "Calls", description = "Calls, for an app."),
         (name = "Voicemails", description = "Voicemails, for an app and for operators."),
+        (name = "Messages", description = "Text messages, for an app."),
+        (name = "Deliveries", description = "What Dialpad delivered, for operators."),
         (name = "Events", description = "The event log, for an app."),
     ),
     components(schemas(ProblemDocument, WrongField)),

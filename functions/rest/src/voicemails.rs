@@ -88,7 +88,7 @@ pub(crate) struct Voicemail {
 }
 
 impl Voicemail {
-    fn new(app_id: AppId, voicemail: voicemails::Voicemail) -> Self {
+    pub(crate) fn new(app_id: AppId, voicemail: voicemails::Voicemail) -> Self {
         Self {
             id: voicemail.id,
             app_id,
@@ -107,6 +107,13 @@ impl Voicemail {
             created_at: voicemail.created_at.into(),
             updated_at: voicemail.updated_at.into(),
         }
+    }
+}
+
+impl Voicemail {
+    /// The name that came with it, and since when it is known.
+    pub(crate) fn name(&self) -> Option<(Timestamp, &str)> {
+        Some((self.created_at, self.contact_name.as_deref()?))
     }
 }
 
@@ -134,6 +141,7 @@ impl VoicemailsQuery {
             received_after: self.received_after.map(|moment| moment.0),
             received_before: self.received_before.map(|moment| moment.0),
             status: self.status.map(VoicemailStatus::as_str),
+            number: None,
         }
     }
 }

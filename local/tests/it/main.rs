@@ -1,6 +1,6 @@
 //! The local stack over real sockets.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed setup is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
 
 mod aws;
 mod edge_connections;

@@ -265,3 +265,35 @@ pub async fn find(
     let asked_for = |leg: &&Call| Some(leg.id) == own || Some(leg.dialpad_call_id.0) == dialpad;
     Ok(legs.iter().find(asked_for).cloned().map(|call| Conversation { call, legs }))
 }
+
+/// Who spoke last with a number.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The Dialpad user.
+    pub dialpad_user_id: DialpadId,
+    /// The CRM user that Dialpad user is mapped to now.
+    pub crm_user_id: Option<String>,
+    /// When they began to speak.
+    pub connected_at: DateTime<Utc>,
+}
+
+/// The user of the last answered leg with this number on either side.
+pub async fn owner(db: &(impl GenericClient + Sync), app_id: AppId, number: &str) -> Result<Option<Owner>> {
+    let row = db
+        .query_typed_opt(
+            &format!(
+                "-- calls.owner
+                 SELECT c.dialpad_user_id, m.crm_user_id, c.connected_at FROM {WITH_CRM_USER}
+                 WHERE c.app_id = $1 AND (c.from_number = $2 OR c.to_number = $2)
+                   AND c.dialpad_user_id IS NOT NULL AND c.connected_at IS NOT NULL
+                 ORDER BY c.connected_at DESC, c.id DESC LIMIT 1"
+            ),
+            &[(&app_id.0, Type::UUID), (&number, Type::TEXT)],
+        )
+        .await?;
+    Ok(row.map(|row| Owner {
+        dialpad_user_id: DialpadId(row.get("dialpad_user_id")),
+        crm_user_id: row.get("crm_user_id"),
+        connected_at: row.get("connected_at"),
+    }))
+}

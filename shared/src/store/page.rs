@@ -151,6 +151,13 @@ impl<T> Page<T> {
         page.truncate(limit);
         Ok(Some(Self { rows: page, has_more, total }))
     }
+
+    /// Says that there is more where a statement gave fewer rows than it `found`, lest the page become too large.
+    pub(super) fn cut_short_of(self, rows: &[Row]) -> Self {
+        let found = rows.first().and_then(|row| row.get::<_, Option<i64>>("found")).unwrap_or(0);
+        let was_cut = i64::try_from(self.rows.len()).is_ok_and(|read| read < found);
+        Self { has_more: self.has_more || was_cut, ..self }
+    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ pub struct Filter {
     pub received_before: Option<DateTime<Utc>>,
     /// `unread`, `read` or `archived`.
     pub status: Option<&'static str>,
+    /// A number on either side.
+    pub number: Option<String>,
 }
 
 /// The conditions of a [`Filter`], after the five parameters of a page.
@@ -96,7 +98,8 @@ const MATCHES: &str = "v.app_id = $1 AND v.deleted_at IS NULL
     AND ($7::bigint IS NULL OR v.dialpad_user_id = $7)
     AND ($8::timestamptz IS NULL OR v.created_at >= $8)
     AND ($9::timestamptz IS NULL OR v.created_at < $9)
-    AND ($10::text IS NULL OR v.status = $10)";
+    AND ($10::text IS NULL OR v.status = $10)
+    AND ($11::text IS NULL OR v.from_number = $11 OR v.to_number = $11)";
 
 /// Voicemails, newest first. A page ends early when its transcripts become too long. `None`: there is no such app.
 pub async fn list(
@@ -135,15 +138,12 @@ pub async fn list(
                 (&filter.received_after, Type::TIMESTAMPTZ),
                 (&filter.received_before, Type::TIMESTAMPTZ),
                 (&filter.status, Type::TEXT),
+                (&filter.number, Type::TEXT),
             ],
         )
         .await?;
-    let found = rows.first().and_then(|row| row.get::<_, Option<i64>>("found")).unwrap_or(0);
     let page = Page::read(&rows, request.limit, |row| Ok(Voicemail::from(row)))?;
-    Ok(page.map(|page| {
-        let was_cut = i64::try_from(page.rows.len()).is_ok_and(|read| read < found);
-        Page { has_more: page.has_more || was_cut, ..page }
-    }))
+    Ok(page.map(|page| page.cut_short_of(&rows)))
 }
 
 /// One voicemail.

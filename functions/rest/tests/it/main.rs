@@ -4,11 +4,13 @@
 mod apps;
 mod calls;
 mod conventions;
+mod deliveries;
 mod document;
 mod events;
 mod isolation;
 mod keys;
 mod lists;
+mod lookup;
 mod mappings;
 mod server;
 mod voicemails;

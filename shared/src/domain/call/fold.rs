@@ -71,15 +71,12 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
             Some(Subject::Transcript) => newest.voicemail = Some(event.at),
             None => {}
         }
-        if !told.is_empty() {
-            let leg = walk.leg(number);
-            moments.extend(told.into_iter().map(|name| Moment {
-                event: name,
-                at: event.at,
-                what: event.state.clone(),
-                leg: leg.clone(),
-            }));
-        }
+        moments.extend(told.into_iter().map(|name| Moment {
+            event: name,
+            at: event.at,
+            what: event.state.clone(),
+            leg: walk.leg(number),
+        }));
     }
     let mut legs: Vec<Leg> = walk.legs().collect();
     legs.sort_by_key(|leg| (leg.started_at.is_none(), leg.started_at, leg.call_id));

@@ -17,7 +17,7 @@ pub(super) struct Before {
 
 impl Before {
     /// Looks at a leg before the event is taken in.
-    pub(super) fn of(walk: &Walk, leg: usize, state: &State) -> Self {
+    pub(super) fn of(walk: &Walk<'_>, leg: usize, state: &State) -> Self {
         let track = walk.track(leg);
         let may_be_no_news = matches!(state, State::Connected | State::VoicemailUploaded);
         Self {
@@ -29,7 +29,7 @@ impl Before {
 }
 
 /// What clients are told of an event that the walk has just taken in.
-pub(super) fn told(walk: &mut Walk, leg: usize, event: &CallEvent, before: &Before) -> Vec<EventName> {
+pub(super) fn told(walk: &mut Walk<'_>, leg: usize, event: &CallEvent, before: &Before) -> Vec<EventName> {
     let step = Step { walk, leg, event, before };
     // Its end was lost or is late: it comes first.
     let lost_end = step.proves_an_end_that_was_not_told().then_some(EventName::CallEnded);
@@ -62,7 +62,7 @@ pub(super) enum Subject {
 }
 
 /// What clients may be told of by this state on such a leg, whatever else is known: the table without its conditions.
-pub(super) fn subject(state: &State, track: &Track) -> Option<Subject> {
+pub(super) fn subject(state: &State, track: &Track<'_>) -> Option<Subject> {
     match state {
         State::Transcription if track.proves_its_end(state) => Some(Subject::Message),
         State::Calling | State::Ringing if !track.is_user() => None,
@@ -99,7 +99,7 @@ pub(super) fn subject(state: &State, track: &Track) -> Option<Subject> {
 
 /// An event, the leg it is of, and how that leg stood before.
 struct Step<'a> {
-    walk: &'a Walk,
+    walk: &'a Walk<'a>,
     leg: usize,
     event: &'a CallEvent,
     before: &'a Before,
@@ -179,7 +179,7 @@ impl Step<'_> {
         }
     }
 
-    fn track(&self) -> &Track {
+    fn track(&self) -> &Track<'_> {
         self.walk.track(self.leg)
     }
 

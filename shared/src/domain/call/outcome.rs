@@ -7,7 +7,7 @@ use super::{Direction, Outcome, walk::Walk};
 /// How far apart the clocks may be that say when a colleague answered and when the other phones fell silent.
 const SLACK: TimeDelta = TimeDelta::seconds(2);
 
-impl Walk {
+impl Walk<'_> {
     /// How a leg ended, supposed that it has. The first line that fits is right.
     pub(super) fn outcome(&self, leg: usize) -> Outcome {
         let track = self.track(leg);

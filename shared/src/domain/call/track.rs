@@ -9,20 +9,20 @@ use crate::domain::{frame::EventName, ids::DialpadId};
 /// never erases what another said, and where two differ the later one is right, except that a leg is made and answered
 /// only once: there the earlier is.
 #[derive(Debug)]
-pub(super) struct Track {
+pub(super) struct Track<'a> {
     pub(super) call_id: DialpadId,
     pub(super) direction: Option<Direction>,
-    pub(super) external_number: Option<String>,
-    pub(super) internal_number: Option<String>,
-    pub(super) target: Option<Target>,
-    pub(super) contact_name: Option<String>,
-    pub(super) custom_data: Option<String>,
-    pub(super) recording_url: Option<String>,
-    admin_recording_url: Option<String>,
-    pub(super) voicemail_recording_url: Option<String>,
+    pub(super) external_number: Option<&'a String>,
+    pub(super) internal_number: Option<&'a String>,
+    pub(super) target: Option<&'a Target>,
+    pub(super) contact_name: Option<&'a String>,
+    pub(super) custom_data: Option<&'a String>,
+    pub(super) recording_url: Option<&'a String>,
+    admin_recording_url: Option<&'a String>,
+    pub(super) voicemail_recording_url: Option<&'a String>,
     pub(super) voicemail_ms: Option<f64>,
-    pub(super) voicemail_link: Option<String>,
-    pub(super) transcript: Option<String>,
+    pub(super) voicemail_link: Option<&'a String>,
+    pub(super) transcript: Option<&'a String>,
     pub(super) talk_ms: Option<f64>,
     pub(super) hold_ms: Option<f64>,
 
@@ -70,7 +70,7 @@ pub(super) enum Phase {
     Untaken,
 }
 
-impl Track {
+impl<'a> Track<'a> {
     /// A leg of which nothing is known but that another leg mentioned it.
     pub(super) const fn new(call_id: DialpadId) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Track {
     }
 
     /// Takes in what an event says, except the legs it mentions, which the walk resolves.
-    pub(super) fn absorb(&mut self, event: &CallEvent) {
+    pub(super) fn absorb(&mut self, event: &'a CallEvent) {
         self.learn(event);
         let first = |slot: &mut Option<DateTime<Utc>>| {
             slot.get_or_insert(event.at);
@@ -179,8 +179,8 @@ impl Track {
         }
     }
 
-    fn learn(&mut self, event: &CallEvent) {
-        learn(&mut self.direction, event.direction.as_ref());
+    fn learn(&mut self, event: &'a CallEvent) {
+        learn(&mut self.direction, event.direction);
         learn(&mut self.external_number, event.external_number.as_ref());
         learn(&mut self.internal_number, event.internal_number.as_ref());
         learn(&mut self.target, event.target.as_ref());
@@ -191,10 +191,10 @@ impl Track {
         if event.state != State::CallTranscription {
             learn(&mut self.transcript, event.transcript.as_ref());
         }
-        learn(&mut self.talk_ms, event.talk_ms.as_ref());
-        learn(&mut self.hold_ms, event.hold_ms.as_ref());
-        learn(&mut self.date_ended, event.ended_at.as_ref());
-        learn(&mut self.operator_call_id, event.operator_call_id.as_ref());
+        learn(&mut self.talk_ms, event.talk_ms);
+        learn(&mut self.hold_ms, event.hold_ms);
+        learn(&mut self.date_ended, event.ended_at);
+        learn(&mut self.operator_call_id, event.operator_call_id);
         self.started_at = earlier(self.started_at, event.started_at);
         self.date_connected = earlier(self.date_connected, event.connected_at);
         self.is_transferred |= event.is_transferred;
@@ -204,7 +204,7 @@ impl Track {
         learn(&mut self.admin_recording_url, calls.find(|call| call.is_admin).map(|call| &call.url));
         if let Some(voicemail) = event.recordings.iter().find(|recording| recording.is_voicemail) {
             learn(&mut self.voicemail_recording_url, Some(&voicemail.url));
-            learn(&mut self.voicemail_ms, voicemail.duration_ms.as_ref());
+            learn(&mut self.voicemail_ms, voicemail.duration_ms);
         }
     }
 
@@ -220,7 +220,7 @@ impl Track {
     /// Whether it is one person's leg. Without a target it is, unless another leg came in through it: the guide's
     /// hand-made events have no target, and must ring.
     pub(super) fn is_user(&self) -> bool {
-        self.target.as_ref().map_or(!self.is_entry_point, |target| target.is_user)
+        self.target.map_or(!self.is_entry_point, |target| target.is_user)
     }
 
     /// Whether nothing can happen to it any more but that more becomes known.
@@ -245,17 +245,14 @@ impl Track {
     }
 
     /// The recording to show: the user's, else the company's.
-    pub(super) const fn shown_recording(&self) -> Option<&String> {
-        match &self.recording_url {
-            Some(url) => Some(url),
-            None => self.admin_recording_url.as_ref(),
-        }
+    pub(super) fn shown_recording(&self) -> Option<&'a String> {
+        self.recording_url.or(self.admin_recording_url)
     }
 }
 
-fn learn<T: Clone>(known: &mut Option<T>, said: Option<&T>) {
-    if let Some(said) = said {
-        *known = Some(said.clone());
+fn learn<T>(known: &mut Option<T>, said: Option<T>) {
+    if said.is_some() {
+        *known = said;
     }
 }
 

@@ -7,15 +7,15 @@ use crate::domain::ids::DialpadId;
 
 /// Everything that is known after the events walked so far, and nothing of those that come later.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
+pub(super) struct Walk<'a> {
     numbers: HashMap<DialpadId, usize>,
-    tracks: Vec<Track>,
+    tracks: Vec<Track<'a>>,
     joined: Joined,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
     /// Takes in the next event, which is of this leg.
-    pub(super) fn step(&mut self, leg: usize, event: &CallEvent) {
+    pub(super) fn step(&mut self, leg: usize, event: &'a CallEvent) {
         for mentioned in event.mentioned().skip(1) {
             let mentioned = self.number(mentioned);
             self.joined.join(leg, mentioned);
@@ -50,12 +50,12 @@ impl Walk {
     }
 
     /// What is known of a leg by itself.
-    pub(super) fn track(&self, leg: usize) -> &Track {
+    pub(super) fn track(&self, leg: usize) -> &Track<'a> {
         &self.tracks[leg]
     }
 
     /// The same, to be changed.
-    pub(super) fn track_mut(&mut self, leg: usize) -> &mut Track {
+    pub(super) fn track_mut(&mut self, leg: usize) -> &mut Track<'a> {
         &mut self.tracks[leg]
     }
 
@@ -65,7 +65,7 @@ impl Walk {
     }
 
     /// What is known of another leg, by Dialpad's id of it.
-    pub(super) fn find(&self, id: DialpadId) -> Option<&Track> {
+    pub(super) fn find(&self, id: DialpadId) -> Option<&Track<'a>> {
         self.numbers.get(&id).map(|&leg| &self.tracks[leg])
     }
 
@@ -84,40 +84,36 @@ impl Walk {
         let track = &self.tracks[leg];
         let direction = self.direction(leg);
         let (from_number, to_number) = match direction {
-            Some(Direction::Outbound) => (&track.internal_number, &track.external_number),
-            Some(Direction::Inbound) | None => (&track.external_number, &track.internal_number),
+            Some(Direction::Outbound) => (track.internal_number, track.external_number),
+            Some(Direction::Inbound) | None => (track.external_number, track.internal_number),
         };
         let outcome = track.is_over().then(|| self.outcome(leg));
-        let (users, groups) = match &track.target {
+        let (users, groups) = match track.target {
             Some(target) if target.is_user => (Some(target), None),
-            group => (None, group.as_ref()),
+            group => (None, group),
         };
         Leg {
             call_id: track.call_id,
             direction,
-            from_number: from_number.clone(),
-            to_number: to_number.clone(),
+            from_number: from_number.cloned(),
+            to_number: to_number.cloned(),
             status: outcome.map_or_else(|| track.live_status(), super::Outcome::status),
             outcome,
             user_id: users.map(|user| user.id),
             group_id: groups.map(|group| group.id),
             group_name: groups.and_then(|group| group.name.clone()),
-            contact_name: track.contact_name.clone(),
+            contact_name: track.contact_name.cloned(),
             started_at: track.started_at,
             connected_at: self.answered_at(leg),
             ended_at: self.ended_at(leg),
             duration_ms: self.duration_ms(leg),
             recording_url: track.shown_recording().cloned(),
             voicemail: track.message_left_at.map(|_| Voicemail {
-                recording_url: track
-                    .voicemail_recording_url
-                    .as_ref()
-                    .or(track.voicemail_link.as_ref())
-                    .cloned(),
-                transcript: track.transcript.clone(),
+                recording_url: track.voicemail_recording_url.or(track.voicemail_link).cloned(),
+                transcript: track.transcript.cloned(),
                 duration_ms: track.voicemail_ms,
             }),
-            custom_data: track.custom_data.clone(),
+            custom_data: track.custom_data.cloned(),
         }
     }
 

@@ -1,0 +1,172 @@
+//! `messages` as they are read.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::{GenericClient, Row, types::Type};
+use uuid::Uuid;
+
+use super::{
+    Error, Result,
+    page::{Page, Request},
+};
+use crate::domain::{
+    call::Direction,
+    ids::{AppId, DialpadId},
+};
+
+/// A text message, as stored, and whose it is in the CRM at this moment.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Our id.
+    pub id: Uuid,
+    /// Dialpad's id.
+    pub dialpad_message_id: DialpadId,
+    /// Who wrote to whom.
+    pub direction: Option<Direction>,
+    /// The number that wrote.
+    pub from_number: Option<String>,
+    /// The number that was written to.
+    pub to_number: Option<String>,
+    /// What it says.
+    pub text: Option<String>,
+    /// What is attached.
+    pub mms_url: Option<String>,
+    /// How far it got, in Dialpad's words.
+    pub status: Option<String>,
+    /// The Dialpad user who wrote or got it.
+    pub dialpad_user_id: Option<DialpadId>,
+    /// The CRM user that Dialpad user is mapped to now.
+    pub crm_user_id: Option<String>,
+    /// When it was sent.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// When the row was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+const COLUMNS: &str = "t.id, t.dialpad_message_id, t.direction, t.from_number, t.to_number, t.text, t.mms_url, t.status,
+    t.dialpad_user_id, m.crm_user_id, t.sent_at, t.created_at, t.updated_at";
+
+const WITH_CRM_USER: &str = "messages t
+    LEFT JOIN dialpad_user_mappings m ON m.app_id = t.app_id AND m.dialpad_user_id = t.dialpad_user_id";
+
+/// The most bytes of texts that one page reads.
+const MAX_TEXTS: i64 = 4 * 1024 * 1024;
+
+impl TryFrom<&Row> for Message {
+    type Error = Error;
+
+    fn try_from(row: &Row) -> Result<Self> {
+        let direction = row.get::<_, Option<&str>>("direction").map(str::parse).transpose();
+        Ok(Self {
+            id: row.get("id"),
+            dialpad_message_id: DialpadId(row.get("dialpad_message_id")),
+            direction: direction
+                .map_err(|()| Error::Inconsistent { table: "messages", column: "direction" })?,
+            from_number: row.get("from_number"),
+            to_number: row.get("to_number"),
+            text: row.get("text"),
+            mms_url: row.get("mms_url"),
+            status: row.get("status"),
+            dialpad_user_id: row.get::<_, Option<i64>>("dialpad_user_id").map(DialpadId),
+            crm_user_id: row.get("crm_user_id"),
+            sent_at: row.get("sent_at"),
+            created_at: row.get("created_at"),
+            updated_at: row.get("updated_at"),
+        })
+    }
+}
+
+/// Which messages are wanted; what is not set does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Who wrote to whom.
+    pub direction: Option<Direction>,
+    /// The number that wrote.
+    pub from_number: Option<String>,
+    /// The number that was written to.
+    pub to_number: Option<String>,
+    /// A number on either side.
+    pub number: Option<String>,
+    /// Of this Dialpad user.
+    pub dialpad_user_id: Option<DialpadId>,
+    /// Of a Dialpad user of this CRM user.
+    pub crm_user_id: Option<String>,
+}
+
+/// The conditions of a [`Filter`], after the five parameters of a page.
+const MATCHES: &str = "t.app_id = $1
+    AND ($7::text IS NULL OR t.direction = $7)
+    AND ($8::text IS NULL OR t.from_number = $8)
+    AND ($9::text IS NULL OR t.to_number = $9)
+    AND ($10::text IS NULL OR t.from_number = $10 OR t.to_number = $10)
+    AND ($11::bigint IS NULL OR t.dialpad_user_id = $11)
+    AND ($12::text IS NULL OR t.dialpad_user_id IN (
+        SELECT u.dialpad_user_id FROM dialpad_user_mappings u WHERE u.app_id = $1 AND u.crm_user_id = $12))";
+
+/// Messages, newest first. A page ends early when its texts become too long. `None`: there is no such app.
+pub async fn list(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    filter: &Filter,
+    request: &Request,
+) -> Result<Option<Page<Message>>> {
+    let direction = filter.direction.map(Direction::as_str);
+    let user = filter.dialpad_user_id.map(|id| id.0);
+    let window = request.window();
+    let [after, id, rows, offset, with_total] = window.parameters();
+    let rows = db
+        .query_typed(
+            &format!(
+                "-- messages.list
+                 WITH matching AS (
+                     SELECT {COLUMNS} FROM {WITH_CRM_USER} WHERE {MATCHES}
+                       AND ($2::timestamptz IS NULL OR (t.created_at, t.id) < ($2, $3))
+                     ORDER BY t.created_at DESC, t.id DESC LIMIT $4 OFFSET $5),
+                 measured AS (
+                     SELECT *, count(*) OVER () AS found, coalesce(sum(octet_length(text)) OVER (
+                         ORDER BY created_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+                     FROM matching)
+                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM messages t WHERE {MATCHES}) END AS total, page.*
+                 FROM apps a LEFT JOIN measured page ON page.before < {MAX_TEXTS}
+                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
+            ),
+            &[
+                (&app_id.0, Type::UUID),
+                after,
+                id,
+                rows,
+                offset,
+                with_total,
+                (&direction, Type::TEXT),
+                (&filter.from_number, Type::TEXT),
+                (&filter.to_number, Type::TEXT),
+                (&filter.number, Type::TEXT),
+                (&user, Type::INT8),
+                (&filter.crm_user_id, Type::TEXT),
+            ],
+        )
+        .await?;
+    let page = Page::read(&rows, request.limit, |row| Message::try_from(row))?;
+    Ok(page.map(|page| page.cut_short_of(&rows)))
+}
+
+/// One message, by our id or Dialpad's.
+pub async fn find(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    own: Option<Uuid>,
+    dialpad: Option<DialpadId>,
+) -> Result<Option<Message>> {
+    let row = db
+        .query_typed_opt(
+            &format!(
+                "-- messages.find
+                 SELECT {COLUMNS} FROM {WITH_CRM_USER}
+                 WHERE t.app_id = $1 AND (t.id = $2 OR t.dialpad_message_id = $3)"
+            ),
+            &[(&app_id.0, Type::UUID), (&own, Type::UUID), (&dialpad.map(|id| id.0), Type::INT8)],
+        )
+        .await?;
+    row.as_ref().map(Message::try_from).transpose()
+}
