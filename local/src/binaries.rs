@@ -1,8 +1,10 @@
 //! Builds the functions before they are run, in the profile that this program was built in.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
 
 use tokio::process::Command;
 

@@ -1,14 +1,17 @@
 //! The command line.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use shared::telemetry::Chain;
 
-use crate::database::{Database, Wanted};
-use crate::settings::{Settings, root};
-use crate::{bench, console, serve, simulate, telemetry};
+use crate::{
+    bench, console,
+    database::{Database, Wanted},
+    serve,
+    settings::{Settings, root},
+    simulate, telemetry,
+};
 
 /// Runs the whole CTI server on this machine.
 #[derive(Debug, Parser)]

@@ -54,7 +54,7 @@ impl Database {
         };
         let report = shared::migrate::apply(&database.url).await?;
         if !report.applied.is_empty() {
-            say(&format!("applied {} migrations", report.applied.len()));
+            say(&format!("applied {}", report.applied.join(", ")));
         }
         Ok(database)
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::settings::Settings;
-use crate::urls::PublicUrls;
+use crate::{settings::Settings, urls::PublicUrls};
 
 /// Passed on to the functions as they are, when set.
 ///

@@ -1,7 +1,9 @@
 //! Opens the ports, on loopback only, and says who has one that is taken.
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use tokio::net::TcpListener;
 

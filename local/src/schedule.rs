@@ -7,8 +7,10 @@ use shared::clock::{Clock, SystemClock};
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
-use crate::lambda::Lambda;
-use crate::template::{ACCOUNT, Schedule};
+use crate::{
+    lambda::Lambda,
+    template::{ACCOUNT, Schedule},
+};
 
 /// Runs the function at once and then every `rate`, until the future is dropped.
 ///

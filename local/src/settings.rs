@@ -1,8 +1,10 @@
 //! What the user sets outside the command line: the process's environment and the `.env` file of the checkout.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use shared::config::Env;
 

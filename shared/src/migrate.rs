@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = &embed![
     "004_voicemail_and_user_mappings.sql",
     "005_client_events.sql",
     "006_ws_tickets.sql",
+    "007_messages_and_agents.sql",
 ];
 
 /// The state of a database, by file name.

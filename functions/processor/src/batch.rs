@@ -1,19 +1,21 @@
 //! One batch of one app: read, fold, write, all in one transaction.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use futures_util::future::try_join5;
+use futures_util::try_join;
 use shared::{
-    domain::ids::{AppId, DialpadId},
+    domain::ids::AppId,
     store::{
-        Connection, Result, Transaction,
+        Connection, Result, Transaction, agents,
         event_log::{self, LoggedEvent},
-        folding, inbox,
+        folding, inbox, messages,
     },
 };
 
 use crate::{
     frames,
-    plan::{Plan, Read},
+    plan::{Grouping, Plan, Read},
 };
 
 /// What became of a batch.
@@ -38,19 +40,15 @@ pub(crate) struct Applied {
     pub(crate) is_active: bool,
 }
 
-/// Applies up to `limit` due events of the app, and marks `handed_over` entries of its log.
+/// Applies up to `limit` due events of the app.
 pub(crate) async fn apply(
     db: &mut Connection,
     app_id: AppId,
     limit: i64,
-    handed_over: &[i64],
     now: DateTime<Utc>,
 ) -> Result<Batch> {
     let tx = db.begin().await?;
     let Some(stream) = inbox::lock_stream(&tx, app_id).await? else { return Ok(Batch::Busy) };
-    if !handed_over.is_empty() {
-        event_log::mark_handed_over(&tx, app_id, handed_over, now).await?;
-    }
     let pending = inbox::pending(&tx, app_id, now, limit).await?;
     if pending.is_empty() {
         tx.commit().await?;
@@ -64,15 +62,24 @@ pub(crate) async fn apply(
     Ok(Batch::Applied(Applied { events, dead: read.unreadable.len(), log, is_active: stream.is_active }))
 }
 
-/// Reads what the events' conversations are so far, and folds.
+/// Reads what the events' conversations, messages and agents are so far, and folds.
 async fn plan(tx: &Transaction<'_>, app_id: AppId, read: &Read) -> Result<Plan> {
-    if read.events.is_empty() {
-        return Ok(Plan::default());
-    }
-    let links = folding::links(tx, app_id, &read.mentioned()).await?;
-    let grouping = read.group(links);
-    let applied = folding::applied_events(tx, app_id, &grouping.legs()).await?;
-    Ok(Plan::new(read, grouping, &applied))
+    let (mentioned, messages, agents) = (read.events.legs(), read.events.messages(), read.events.agents());
+    let links =
+        if mentioned.is_empty() { HashMap::new() } else { folding::links(tx, app_id, &mentioned).await? };
+    let grouping = Grouping::new(&read.events.calls, links);
+    let legs = grouping.legs();
+    let (applied, agents) = try_join!(
+        async {
+            if legs.is_empty() && messages.is_empty() {
+                Ok(Vec::new())
+            } else {
+                folding::applied_events(tx, app_id, &legs, &messages).await
+            }
+        },
+        async { if agents.is_empty() { Ok(Vec::new()) } else { agents::known(tx, app_id, &agents).await } },
+    )?;
+    Ok(Plan::new(&read.events, grouping, &applied, &agents))
 }
 
 /// Writes what the plan says; gives the new entries of the event log.
@@ -84,44 +91,29 @@ async fn write(
     last_seq: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<LoggedEvent>> {
-    let legs: Vec<DialpadId> = plan.legs().map(|leg| leg.call_id).collect();
-    let known = if legs.is_empty() {
+    let (legs, messages, users) = (plan.calls.legs(), plan.messages.ids(), plan.users());
+    let known = if legs.is_empty() && messages.is_empty() && users.is_empty() {
         folding::Known::default()
     } else {
-        folding::known(tx, app_id, &legs, &plan.users()).await?
+        folding::known(tx, app_id, &legs, &messages, &users).await?
     };
     let rows = plan.rows(&known);
     let log = frames::log(app_id, plan, &rows, &known, last_seq, now);
     // Independent statements, sent without waiting for one another.
-    try_join5(
-        async {
-            if plan.links.is_empty() { Ok(()) } else { folding::save_links(tx, app_id, &plan.links).await }
-        },
-        async {
-            if rows.calls.is_empty() {
-                Ok(())
-            } else {
-                folding::save_calls(tx, app_id, &rows.calls, now).await
-            }
-        },
-        async {
-            if rows.voicemails.is_empty() {
-                Ok(())
-            } else {
-                folding::save_voicemails(tx, app_id, &rows.voicemails, now).await
-            }
-        },
-        async { if log.is_empty() { Ok(()) } else { event_log::append(tx, app_id, &log, now).await } },
-        async {
-            if !read.finished.is_empty() {
-                inbox::finish(tx, app_id, &read.finished, now).await?;
-            }
-            if !read.unreadable.is_empty() {
-                inbox::give_up(tx, app_id, &read.unreadable, now).await?;
-            }
-            Ok(())
-        },
-    )
-    .await?;
+    try_join!(
+        unless(plan.calls.links.is_empty(), folding::save_links(tx, app_id, &plan.calls.links)),
+        unless(rows.calls.is_empty(), folding::save_calls(tx, app_id, &rows.calls, now)),
+        unless(rows.voicemails.is_empty(), folding::save_voicemails(tx, app_id, &rows.voicemails, now)),
+        unless(rows.messages.is_empty(), messages::save(tx, app_id, &rows.messages, now)),
+        unless(rows.agents.is_empty(), agents::save(tx, app_id, &rows.agents, now)),
+        unless(log.is_empty(), event_log::append(tx, app_id, &log, now)),
+        unless(read.finished.is_empty(), inbox::finish(tx, app_id, &read.finished, now)),
+        unless(read.unreadable.is_empty(), inbox::give_up(tx, app_id, &read.unreadable, now)),
+    )?;
     Ok(log)
+}
+
+/// Does it unless there is nothing to do.
+async fn unless(there_is_nothing: bool, it: impl Future<Output = Result<()>>) -> Result<()> {
+    if there_is_nothing { Ok(()) } else { it.await }
 }

@@ -1,12 +1,21 @@
 //! From pending events to what is to be written: pure, between the reads and the writes of a batch.
+//!
+//! There are three families of events: calls, text messages and agents. Each is read, folded and told by itself; they
+//! share the transaction, the order of the log, and the rule who is told.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod agents;
+mod calls;
+mod messages;
+
+use std::collections::BTreeSet;
 
 use shared::{
-    dialpad::payload::call_event,
+    dialpad::payload::{Event, event},
     domain::{
-        call::{CallEvent, Conversation, Leg, Moment, conversations, fold, news},
-        ids::{DialpadId, new_id},
+        agent::AgentEvent,
+        call::{CallEvent, Leg},
+        ids::DialpadId,
+        message::{Message, MessageEvent},
     },
     store::{
         folding::{CallRow, Known, StoredEvent},
@@ -15,10 +24,47 @@ use shared::{
 };
 use uuid::Uuid;
 
+pub(crate) use agents::Agents;
+pub(crate) use calls::{Calls, Change, Grouping, count};
+pub(crate) use messages::Messages;
+
+/// Events, by family.
+#[derive(Default)]
+pub(crate) struct Events {
+    pub(crate) calls: Vec<CallEvent>,
+    pub(crate) messages: Vec<MessageEvent>,
+    pub(crate) agents: Vec<AgentEvent>,
+}
+
+impl Events {
+    fn push(&mut self, event: Event) {
+        match event {
+            Event::Call(event) => self.calls.push(*event),
+            Event::Message(event) => self.messages.push(*event),
+            Event::Agent(event) => self.agents.push(*event),
+        }
+    }
+
+    /// Every leg they mention.
+    pub(crate) fn legs(&self) -> Vec<DialpadId> {
+        distinct(self.calls.iter().flat_map(CallEvent::mentioned))
+    }
+
+    /// Every message they are of.
+    pub(crate) fn messages(&self) -> Vec<DialpadId> {
+        distinct(self.messages.iter().map(|event| event.message_id))
+    }
+
+    /// Every agent they are of.
+    pub(crate) fn agents(&self) -> Vec<DialpadId> {
+        distinct(self.agents.iter().map(|event| event.user_id))
+    }
+}
+
 /// A batch as it was understood.
 pub(crate) struct Read {
-    /// What it says of calls.
-    pub(crate) events: Vec<CallEvent>,
+    /// What it says.
+    pub(crate) events: Events,
     /// The rows that are done once this batch is written.
     pub(crate) finished: Vec<Finished>,
     /// The rows that can never be read, and why.
@@ -27,165 +73,83 @@ pub(crate) struct Read {
 
 impl Read {
     pub(crate) fn new(pending: Vec<PendingEvent>) -> Self {
-        let mut read = Self { events: Vec::new(), finished: Vec::new(), unreadable: Vec::new() };
+        let mut read = Self { events: Events::default(), finished: Vec::new(), unreadable: Vec::new() };
         for row in pending {
-            match call_event(&row.event_type, &row.payload, row.received_at) {
+            match event(&row.event_type, &row.payload, row.received_at) {
                 Ok(event) => {
-                    read.finished.push(Finished {
-                        id: row.id,
-                        call_id: event.as_ref().map(|event| event.call_id),
-                        event_timestamp: event.as_ref().map(|event| event.at),
-                    });
-                    read.events.extend(event);
+                    read.finished.push(finished(row.id, event.as_ref()));
+                    if let Some(event) = event {
+                        read.events.push(event);
+                    }
                 }
                 Err(unreadable) => read.unreadable.push((row.id, unreadable.to_string())),
             }
         }
         read
     }
-
-    /// Every leg the batch mentions.
-    pub(crate) fn mentioned(&self) -> Vec<DialpadId> {
-        self.events.iter().flat_map(CallEvent::mentioned).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Joins the ids that belong together: by what is known, and by what the batch says.
-    pub(crate) fn group(&self, links: HashMap<DialpadId, i64>) -> Grouping {
-        let mut groups: BTreeMap<i64, BTreeSet<DialpadId>> = BTreeMap::new();
-        let mut group_of: HashMap<DialpadId, i64> = HashMap::new();
-        let joins = links
-            .iter()
-            .map(|(id, conversation)| vec![*id, DialpadId(*conversation)])
-            .chain(self.events.iter().map(|event| event.mentioned().collect()));
-        for ids in joins {
-            // A conversation is named by its smallest id.
-            let mut members: BTreeSet<DialpadId> = ids.iter().copied().collect();
-            for id in &ids {
-                if let Some(group) = group_of.get(id).and_then(|name| groups.remove(name)) {
-                    members.extend(group);
-                }
-            }
-            if let Some(name) = members.first().map(|id| id.0) {
-                group_of.extend(members.iter().map(|id| (*id, name)));
-                groups.insert(name, members);
-            }
-        }
-        Grouping { groups, links }
-    }
 }
 
-/// The conversations a batch touches.
-pub(crate) struct Grouping {
-    groups: BTreeMap<i64, BTreeSet<DialpadId>>,
-    links: HashMap<DialpadId, i64>,
-}
-
-impl Grouping {
-    /// Every leg of them.
-    pub(crate) fn legs(&self) -> Vec<DialpadId> {
-        self.groups.values().flatten().copied().collect()
-    }
+/// What is noted on the row of an event, so that it is found again.
+fn finished(id: Uuid, event: Option<&Event>) -> Finished {
+    let (call_id, message_id, event_timestamp) = match event {
+        Some(Event::Call(event)) => (Some(event.call_id), None, Some(event.at)),
+        Some(Event::Message(event)) => (None, Some(event.message_id), Some(event.at)),
+        Some(Event::Agent(event)) => (None, None, Some(event.at)),
+        None => (None, None, None),
+    };
+    Finished { id, call_id, message_id, event_timestamp }
 }
 
 /// What a batch changes.
-#[derive(Default)]
 pub(crate) struct Plan {
-    /// The conversations it touches.
-    pub(crate) changes: Vec<Change>,
-    /// The ids whose conversation is new, or another than before.
-    pub(crate) links: Vec<(DialpadId, i64)>,
-}
-
-/// What a batch changes of one conversation.
-pub(crate) struct Change {
-    /// The conversation as it stands now.
-    pub(crate) conversation: Conversation,
-    /// What clients are to be told of it.
-    pub(crate) news: Vec<Moment>,
-    /// How many events it rested on before.
-    pub(crate) events_before: usize,
+    pub(crate) calls: Calls,
+    pub(crate) messages: Messages,
+    pub(crate) agents: Agents,
 }
 
 /// The rows a batch writes.
 pub(crate) struct Rows<'a> {
     pub(crate) calls: Vec<CallRow<'a>>,
     pub(crate) voicemails: Vec<(Uuid, &'a Leg)>,
+    pub(crate) messages: Vec<(Uuid, &'a Message)>,
+    pub(crate) agents: Vec<&'a AgentEvent>,
 }
 
 impl Plan {
-    pub(crate) fn new(read: &Read, grouping: Grouping, applied: &[StoredEvent]) -> Self {
-        let mut before: HashMap<i64, Vec<CallEvent>> = HashMap::new();
-        let mut after: BTreeMap<i64, Vec<CallEvent>> = BTreeMap::new();
-        let name_of: HashMap<DialpadId, i64> =
-            grouping.groups.iter().flat_map(|(name, ids)| ids.iter().map(|id| (*id, *name))).collect();
-        let old = applied
-            .iter()
+    /// Folds the `new` events with those of the same calls and messages that were `applied` before, and with the agents
+    /// as they are known.
+    pub(crate) fn new(
+        new: &Events,
+        grouping: Grouping,
+        applied: &[StoredEvent],
+        agents: &[AgentEvent],
+    ) -> Self {
+        let mut old = Events::default();
+        for row in applied {
             // What was applied was readable then, and our reading only ever learns.
-            .filter_map(|row| call_event(&row.event_type, &row.payload, row.received_at).ok().flatten());
-        for event in old {
-            if let Some(name) = name_of.get(&event.call_id) {
-                before.entry(*name).or_default().push(event);
+            if let Ok(Some(event)) = event(&row.event_type, &row.payload, row.received_at) {
+                old.push(event);
             }
         }
-        for event in &read.events {
-            if let Some(name) = name_of.get(&event.call_id) {
-                after.entry(*name).or_default().push(event.clone());
-            }
+        Self {
+            calls: Calls::new(&new.calls, old.calls, grouping),
+            messages: Messages::new(&new.messages, old.messages),
+            agents: Agents::new(&new.agents, agents),
         }
-        let changes = after
-            .into_iter()
-            .map(|(name, mut events)| {
-                let old = before.remove(&name).unwrap_or_default();
-                events.extend(old.iter().cloned());
-                let before: Vec<_> = conversations(old).iter().map(|events| fold(events)).collect();
-                let conversation = fold(&events);
-                let news = news(&before, &conversation);
-                let events_before = before.iter().map(|conversation| conversation.events).sum();
-                Change { conversation, news, events_before }
-            })
-            .collect();
-        let Grouping { groups, links } = grouping;
-        let links = groups
-            .iter()
-            .flat_map(|(name, ids)| ids.iter().map(|id| (*id, *name)))
-            .filter(|(id, name)| links.get(id) != Some(name))
-            .collect();
-        Self { changes, links }
-    }
-
-    /// Every leg of the conversations.
-    pub(crate) fn legs(&self) -> impl Iterator<Item = &Leg> {
-        self.changes.iter().flat_map(|change| &change.conversation.legs)
     }
 
     /// Every user whom the news is about.
     pub(crate) fn users(&self) -> Vec<DialpadId> {
-        let users =
-            self.changes.iter().flat_map(|change| &change.news).filter_map(|moment| moment.leg.user_id);
-        users.collect::<BTreeSet<_>>().into_iter().collect()
+        distinct(self.calls.users().chain(self.messages.users()).chain(self.agents.users()))
     }
 
     /// The rows, under the ids that are known or new ones.
-    pub(crate) fn rows<'a>(&'a self, known: &Known) -> Rows<'a> {
-        let mut rows = Rows { calls: Vec::new(), voicemails: Vec::new() };
-        for Change { conversation, .. } in &self.changes {
-            let mut parent = None;
-            for leg in &conversation.legs {
-                let id = known.calls.get(&leg.call_id).copied().unwrap_or_else(new_id);
-                let parent_call_id = *parent.get_or_insert(id);
-                let version = count(conversation.events);
-                rows.calls.push(CallRow { id, parent_call_id, version, leg });
-                if leg.voicemail.is_some() {
-                    rows.voicemails
-                        .push((known.voicemails.get(&leg.call_id).copied().unwrap_or_else(new_id), leg));
-                }
-            }
-        }
-        rows
+    pub(crate) fn rows(&self, known: &Known) -> Rows<'_> {
+        let (calls, voicemails) = self.calls.rows(known);
+        Rows { calls, voicemails, messages: self.messages.rows(known), agents: self.agents.rows() }
     }
 }
 
-/// A number of events, as it is stored.
-pub(crate) fn count(events: usize) -> i64 {
-    i64::try_from(events).unwrap_or(i64::MAX)
+fn distinct(ids: impl Iterator<Item = DialpadId>) -> Vec<DialpadId> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }

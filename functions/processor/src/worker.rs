@@ -31,29 +31,26 @@ impl Processor {
         Self { store, push_queue, clock, config }
     }
 
-    /// Applies the app's due events until there are none, or somebody else does it. An event that is committed while
-    /// another worker holds the app is seen by that worker, which looks again after its commit.
+    /// Applies the app's due events until there are none, or somebody else does it.
+    ///
+    /// Whoever finds the app locked leaves it: its event was committed before the lock was released, and the worker that
+    /// had the lock looks again after that. So the last look is one without the lock; a look within the transaction could
+    /// miss an event that is committed while the transaction ends.
     pub(crate) async fn work_on(&self, app_id: AppId) -> Result<(), Error> {
-        let mut handed_over = Vec::new();
         loop {
-            let applied = match self.batch(app_id, self.config.batch_size, &handed_over).await {
-                Err(error) if !error.is_unavailable() => {
+            let handed_over = match self.batch(app_id, self.config.batch_size).await {
+                Ok(Batch::Applied(applied)) => self.hand_over(app_id, applied).await,
+                Ok(Batch::NothingDue) => Vec::new(),
+                Ok(Batch::Busy) => return Ok(()),
+                Err(error) if error.is_unavailable() => return Err(error.into()),
+                Err(error) => {
                     warn!(component = "Processor", %app_id, error = %Chain(&error), "batch failed, its events go one by one");
                     self.one_by_one(app_id).await?;
-                    continue;
+                    Vec::new()
                 }
-                outcome => outcome?,
             };
-            match applied {
-                Batch::Applied(applied) => handed_over = self.hand_over(app_id, applied).await,
-                Batch::NothingDue => return Ok(()),
-                Batch::Busy if handed_over.is_empty() => return Ok(()),
-                Batch::Busy => {
-                    let db = self.store.connection().await?;
-                    return Ok(
-                        event_log::mark_handed_over(&*db, app_id, &handed_over, self.clock.now()).await?
-                    );
-                }
+            if !self.mark_and_look(app_id, &handed_over).await? {
+                return Ok(());
             }
         }
     }
@@ -61,11 +58,10 @@ impl Processor {
     /// Applies as many events as a batch holds, each in a transaction of its own, and puts off the one that fails.
     async fn one_by_one(&self, app_id: AppId) -> Result<(), Error> {
         for _ in 0..self.config.batch_size {
-            match self.batch(app_id, 1, &[]).await {
+            match self.batch(app_id, 1).await {
                 Ok(Batch::Applied(applied)) => {
                     let handed_over = self.hand_over(app_id, applied).await;
-                    let db = self.store.connection().await?;
-                    event_log::mark_handed_over(&*db, app_id, &handed_over, self.clock.now()).await?;
+                    self.mark_and_look(app_id, &handed_over).await?;
                 }
                 Ok(Batch::NothingDue | Batch::Busy) => break,
                 Err(error) if error.is_unavailable() => return Err(error.into()),
@@ -73,6 +69,16 @@ impl Processor {
             }
         }
         Ok(())
+    }
+
+    /// Marks what was handed to the push queue, and says whether more events are due.
+    async fn mark_and_look(&self, app_id: AppId, handed_over: &[i64]) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let db = self.store.connection().await?;
+        if !handed_over.is_empty() {
+            event_log::mark_handed_over(&*db, app_id, handed_over, now).await?;
+        }
+        Ok(inbox::has_pending(&*db, app_id, now).await?)
     }
 
     /// Puts off the event that stands first, after it failed alone.
@@ -89,9 +95,9 @@ impl Processor {
         Ok(())
     }
 
-    async fn batch(&self, app_id: AppId, limit: i64, handed_over: &[i64]) -> store::Result<Batch> {
+    async fn batch(&self, app_id: AppId, limit: i64) -> store::Result<Batch> {
         let mut db = self.store.connection().await?;
-        let outcome = batch::apply(&mut db, app_id, limit, handed_over, self.clock.now()).await;
+        let outcome = batch::apply(&mut db, app_id, limit, self.clock.now()).await;
         if matches!(&outcome, Err(error) if error.is_unavailable()) {
             db.discard();
         }

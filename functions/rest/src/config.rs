@@ -8,6 +8,8 @@ use shared::config::{Env, Error, Secret};
 pub struct Config {
     /// `DATABASE_URL`.
     pub database_url: Secret,
+    /// `CONNECTIONS_TABLE`: who is connected; without it, nobody can tell.
+    pub connections_table: Option<String>,
     /// `INTERNAL_API_SECRET`: what operators show; without it `/internal` is closed.
     pub internal_api_secret: Option<Secret>,
     /// `ALLOW_OPEN_INTERNAL`: whether `/internal` is open while it has no secret. Only the local server sets it.
@@ -34,6 +36,7 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self, Error> {
         Ok(Self {
             database_url: Secret::new(env.required("DATABASE_URL")?),
+            connections_table: env.optional("CONNECTIONS_TABLE").map(str::to_owned),
             internal_api_secret: env.secret("INTERNAL_API_SECRET"),
             allow_open_internal: env.parsed("ALLOW_OPEN_INTERNAL", false)?,
             cors_origins: origins(env.optional("CORS_ALLOWED_ORIGINS").unwrap_or_default())?,

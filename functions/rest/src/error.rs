@@ -9,7 +9,7 @@ use axum::{
 };
 use shared::{
     problem::{FieldError, Problem},
-    store,
+    registry, store,
     telemetry::Chain,
 };
 
@@ -64,6 +64,12 @@ pub(crate) enum Error {
     /// The database failed or is away.
     #[error("ask the database")]
     Database(#[from] store::Error),
+    /// Nothing tells who is connected.
+    #[error("look connections up without a table")]
+    NoRegistry,
+    /// The table of connections does not answer.
+    #[error("look connections up")]
+    Registry(#[from] registry::Error),
     /// The system gives no random numbers.
     #[error("make a secret")]
     Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -123,6 +129,17 @@ impl Error {
             Self::Database(error) if error.is_unavailable() => {
                 Problem::new(503, "database_unavailable", "The database does not answer; try again.")
             }
+            Self::NoRegistry => Problem::new(
+                503,
+                "registry_unavailable",
+                "Who is connected is not known: CONNECTIONS_TABLE is not set.",
+            )
+            .with_retry_after(60),
+            Self::Registry(_) => Problem::new(
+                503,
+                "registry_unavailable",
+                "The table of connections does not answer; try again.",
+            ),
             // Everything that a client sends is checked before, so this is rare: a value that only Postgres refuses.
             Self::Database(error) if error.is_refused_value() => {
                 Problem::new(422, "invalid", "A value cannot be stored.")

@@ -3,6 +3,7 @@
 //! [`router`] lists the routes. What all of them have in common is done once: in `conventions` for answers, in `extract`
 //! for what is taken out of a request, in `auth` for who is asking, and in `error` for the status of each refusal.
 
+mod agents;
 mod api_keys;
 mod apps;
 mod auth;
@@ -10,6 +11,7 @@ mod calls;
 mod config;
 mod conventions;
 mod deliveries;
+mod diagnostics;
 mod error;
 mod events;
 mod extract;
@@ -21,6 +23,7 @@ mod openapi;
 mod page;
 mod reply;
 mod schema;
+mod sockets;
 mod tickets;
 mod timeline;
 mod voicemails;
@@ -40,7 +43,7 @@ use axum::{
     middleware::from_fn,
 };
 use lambda_http::tower::ServiceExt as _;
-use shared::{clock::Clock, http::REQUEST_ID, store::Store};
+use shared::{clock::Clock, http::REQUEST_ID, registry::Registry, store::Store};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{
@@ -61,6 +64,8 @@ const MAX_BATCH_BYTES: usize = 5 * 1024 * 1024;
 pub struct Deps {
     /// The database.
     pub store: Store,
+    /// Who is connected, where that is configured.
+    pub registry: Option<Registry>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The settings.
@@ -92,6 +97,7 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(lookup::lookup))
         .routes(routes!(messages::list))
         .routes(routes!(messages::show))
+        .routes(routes!(agents::list))
         .routes(routes!(events::list))
         .routes(routes!(tickets::issue))
         .routes(routes!(voicemails::list))
@@ -101,6 +107,7 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(apps::create, apps::list))
         .routes(routes!(apps::show, apps::change))
         .routes(routes!(apps::audit))
+        .routes(routes!(diagnostics::diagnose))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(api_keys::status))
@@ -116,7 +123,8 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::redrive))
-        .routes(routes!(deliveries::queue));
+        .routes(routes!(deliveries::queue))
+        .routes(routes!(sockets::stats));
 
     // No browser calls `/internal`, so that part is without CORS.
     let open_to_browsers = service.merge(app);

@@ -15,7 +15,7 @@ use crate::{
     Deps,
     auth::AppCaller,
     error::{Error, Result},
-    extract::{CrmUserId, DialpadUserId, NoParameters, Path, PhoneNumber, Query},
+    extract::{CrmUserId, DialpadUserId, Moment, NoParameters, Path, PhoneNumber, Query},
     page::{List, list_query},
     reply::Data,
     schema,
@@ -35,17 +35,28 @@ pub(crate) struct Message {
     to_number: Option<String>,
     #[schema(required)]
     text: Option<String>,
+    /// Whether something is attached.
+    mms: bool,
     /// What is attached.
     #[schema(required)]
     mms_url: Option<String>,
-    /// How far it got, in Dialpad's words.
+    /// How far it got, in Dialpad's words: `pending`, `sent`, `delivered`, `undelivered`, `failed`.
     #[schema(required)]
     status: Option<String>,
+    /// Why it got no further, in Dialpad's words.
+    #[schema(required)]
+    delivery_result: Option<String>,
     #[schema(value_type = Option<String>, required)]
     dialpad_user_id: Option<DialpadId>,
     /// The CRM user that Dialpad user is mapped to now.
     #[schema(required)]
     crm_user_id: Option<String>,
+    /// The group whose number it was written from, or to.
+    #[schema(required)]
+    group: Option<String>,
+    /// The name of the party outside.
+    #[schema(required)]
+    contact_name: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime, required)]
     sent_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
@@ -63,10 +74,14 @@ impl From<messages::Message> for Message {
             from_number: message.from_number,
             to_number: message.to_number,
             text: message.text,
+            mms: message.mms,
             mms_url: message.mms_url,
             status: message.status,
+            delivery_result: message.delivery_result,
             dialpad_user_id: message.dialpad_user_id,
             crm_user_id: message.crm_user_id,
+            group: message.group_name,
+            contact_name: message.contact_name,
             sent_at: message.sent_at.map(Timestamp),
             created_at: message.created_at.into(),
             updated_at: message.updated_at.into(),
@@ -94,6 +109,14 @@ list_query! {
         /// Written or got by a Dialpad user of this CRM user.
         #[param(value_type = Option<String>)]
         crm_user_id: CrmUserId,
+        /// How far it got, in Dialpad's words.
+        status: String,
+        /// Sent then or later.
+        #[param(value_type = Option<String>, format = DateTime)]
+        sent_after: Moment,
+        /// Sent before.
+        #[param(value_type = Option<String>, format = DateTime)]
+        sent_before: Moment,
     }
 }
 
@@ -113,6 +136,9 @@ pub(crate) async fn list(
         number: query.number.map(|number| number.0),
         dialpad_user_id: query.dialpad_user_id.map(|id| id.0),
         crm_user_id: query.crm_user_id.map(|id| id.0),
+        status: query.status,
+        sent_after: query.sent_after.map(|moment| moment.0),
+        sent_before: query.sent_before.map(|moment| moment.0),
     };
     let db = deps.store.connection().await?;
     let page = messages::list(&*db, caller.app_id, &filter, &request).await?.ok_or(Error::NotFound("app"))?;

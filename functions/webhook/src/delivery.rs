@@ -1,6 +1,6 @@
 //! A request taken apart: whose delivery it is, and what form its body has.
 
-use lambda_http::{Body, Request, http::HeaderMap};
+use lambda_http::{Request, http::HeaderMap};
 use shared::{auth::ApiKey, config::Secret, dialpad::jws::Jws, domain::ids::AppId};
 
 use crate::error::Error;
@@ -46,15 +46,12 @@ impl Recipient {
 
 /// The body as text, if it is within the limit. Its Content-Type says nothing.
 pub(crate) fn body(request: Request) -> Result<String, Error> {
-    let bytes = match request.into_body() {
-        Body::Text(text) => text.into_bytes(),
-        Body::Binary(bytes) => bytes,
-        _ => Vec::new(),
-    };
+    let body = request.into_body();
+    let bytes: &[u8] = body.as_ref();
     if bytes.len() > MAX_BYTES {
         return Err(Error::TooLarge);
     }
-    String::from_utf8(bytes).map_err(|_| Error::NotAnObject)
+    String::from_utf8(bytes.to_vec()).map_err(|_| Error::NotAnObject)
 }
 
 /// The event in a body: from a signed one if one of the secrets made the signature, from a plain one if such are allowed.

@@ -2,20 +2,21 @@
 //!
 //! It is kept in memory: the rows describe open sockets, and none of those survives a restart.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
 use dynoxide::Database;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::json;
-use tokio::net::TcpSocket;
-use tokio::task::JoinSet;
+use tokio::{net::TcpSocket, task::JoinSet};
 
 use crate::template::Table;
 
@@ -75,7 +76,7 @@ impl DynamoDb {
     }
 
     /// Passes a request on and brings the answer back.
-    pub(super) async fn forward(&self, mut request: Request) -> Response {
+    pub async fn forward(&self, mut request: Request) -> Response {
         let uri = format!("http://{}/", self.address).parse::<Uri>();
         *request.uri_mut() = uri.unwrap_or_default();
         match self.client.request(request).await {

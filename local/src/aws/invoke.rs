@@ -1,11 +1,13 @@
 //! The Lambda Invoke API: `POST /2015-03-31/functions/{name}/invocations`.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
 use serde_json::json;
 
 use crate::lambda::{InvokeError, Lambda, PAYLOAD_LIMIT_BYTES};

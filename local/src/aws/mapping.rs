@@ -3,18 +3,18 @@
 //! Messages go out as soon as they arrive, in batches, several at a time. What a function took is deleted; what it
 //! did not take stays in flight until the queue's visibility timeout passes, and comes again.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use axum::body::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 
 use super::sqs::{Queue, Received, Sqs};
-use crate::lambda::Lambda;
-use crate::template::QueueMapping;
+use crate::{lambda::Lambda, template::QueueMapping};
 
 /// The most bytes of messages in one event: its other members and JSON's escapes need room below Lambda's limit.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;

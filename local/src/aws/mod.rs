@@ -10,14 +10,15 @@ pub mod sqs;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
 
-use self::dynamodb::DynamoDb;
-use self::sqs::Sqs;
+use self::{dynamodb::DynamoDb, sqs::Sqs};
 use crate::lambda::Lambda;
 
 /// `DynamoDB` takes the largest requests.

@@ -30,7 +30,8 @@ impl Group {
             .process_group(0)
             .spawn()?;
         let id = leader.id().and_then(|id| i32::try_from(id).ok());
-        let id = id.ok_or_else(|| std::io::Error::other("the leader of the functions' process group ended"))?;
+        let id =
+            id.ok_or_else(|| std::io::Error::other("the leader of the functions' process group ended"))?;
         Ok(Self { id, _leader: leader })
     }
 

@@ -11,19 +11,13 @@ mod process;
 mod remote;
 mod runtime_api;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use self::group::Group;
-use self::pool::Pool;
-use self::remote::Remote;
+use self::{group::Group, pool::Pool, remote::Remote};
 use crate::edge::Invoke;
 
 /// The largest event and the largest answer of a synchronous invocation, as in AWS.

@@ -1,16 +1,19 @@
 //! The processes of one function, and the invocations that wait for one.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::body::Bytes;
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 use uuid::Uuid;
 
-use super::group::Group;
-use super::{Function, InvokeError, process};
+use super::{Function, InvokeError, group::Group, process};
 
 /// The wait before a process is started again after `n` failures in a row is this, doubled `n - 1` times.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);

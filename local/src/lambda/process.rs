@@ -1,17 +1,24 @@
 //! One process of a function: started, watched, and killed when an invocation takes too long.
 
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    process::Stdio,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::body::Bytes;
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
-use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
-use super::pool::{Job, Outcome, Pool};
-use super::{InvokeError, logs, runtime_api};
+use super::{
+    InvokeError, logs,
+    pool::{Job, Outcome, Pool},
+    runtime_api,
+};
 
 /// How long a process may take until it asks for work. Lambda gives 10 seconds, on a machine that does nothing else.
 const INIT_LIMIT: Duration = Duration::from_secs(30);

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::{Body, Bytes};
-use axum::http::{Method, Request, StatusCode, Uri, header::CONTENT_TYPE};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use axum::{
+    body::{Body, Bytes},
+    http::{Method, Request, StatusCode, Uri, header::CONTENT_TYPE},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 

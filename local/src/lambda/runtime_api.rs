@@ -2,22 +2,25 @@
 //!
 //! Every process has its own listener, so a request's origin is known without a header.
 
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderName, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::serve::ListenerExt;
-use axum::{Json, Router};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderName, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::ListenerExt,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::process::Process;
-use super::{InvokeError, PAYLOAD_LIMIT_BYTES};
+use super::{InvokeError, PAYLOAD_LIMIT_BYTES, process::Process};
 use crate::template::ACCOUNT;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");

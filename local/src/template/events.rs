@@ -1,12 +1,13 @@
 //! The events of a function: HTTP routes, queues and schedules.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use super::resources::{Events, Reader, shape};
-use super::{Error, HttpRoute, Queue, QueueMapping, Schedule};
+use super::{
+    Error, HttpRoute, Queue, QueueMapping, Schedule,
+    resources::{Events, Reader, shape},
+};
 
 /// Reads the `Events` of the function `id` into `found`.
 pub(super) fn read(

@@ -9,9 +9,11 @@ mod intrinsics;
 mod resources;
 mod yaml;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::Value;
 

@@ -1,15 +1,13 @@
 //! From the template's resources to what runs locally.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use super::events;
-use super::intrinsics::{Intrinsics, kind, section};
 use super::{
     Error, Function, HttpRoute, Queue, QueueMapping, Redrive, Schedule, Surroundings, Table, Template,
-    WebSocketApi, WebSocketRoute,
+    WebSocketApi, WebSocketRoute, events,
+    intrinsics::{Intrinsics, kind, section},
 };
 
 /// What reading one resource may need.

@@ -2,20 +2,23 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use local::aws;
-use local::aws::dynamodb::DynamoDb;
-use local::aws::sqs::Sqs;
-use local::lambda::Lambda;
-use local::template::Template;
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use local::{
+    aws::{self, dynamodb::DynamoDb, sqs::Sqs},
+    lambda::Lambda,
+    template::Template,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::function::{function, lambda};
-use crate::template::{FIXTURE, surroundings};
+use crate::{
+    function::{function, lambda},
+    template::{FIXTURE, surroundings},
+};
 
 struct Endpoint {
     url: String,

@@ -1,8 +1,11 @@
 //! A function for the tests: this test binary, run again as a function's process with the real Lambda runtime.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use local::lambda::{Function, Lambda, Program};
@@ -64,6 +67,27 @@ fn process() {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _ = runtime.block_on(lambda_runtime::run(service_fn(handle)));
+}
+
+/// A Lambda in a process of its own, which holds an invocation until it is killed.
+pub(crate) fn stack(path: &Path) -> tokio::process::Child {
+    tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["function::serve", "--exact", "--ignored", "--nocapture"])
+        .env("HELD_INVOCATION", path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "a test runs this as a server that it kills"]
+fn serve() {
+    let Some(path) = std::env::var_os("HELD_INVOCATION") else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let _ = lambda(function()).invoke(NAME, json!({ "do": "wait", "path": PathBuf::from(path) })).await;
+    });
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {

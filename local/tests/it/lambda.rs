@@ -1,18 +1,36 @@
 //! Functions as processes behind the Runtime API.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use local::lambda::{InvokeError, PAYLOAD_LIMIT_BYTES};
 use serde_json::json;
 
-use crate::edge_stack::soon;
-use crate::function::{NAME, content, function, lambda, unique_path};
+use crate::{
+    edge_stack::soon,
+    function::{NAME, content, function, lambda, stack, unique_path},
+};
 
 /// Sends a signal; signal 0 only asks whether the process is there.
 fn signal(pid: &str, signal: &str) -> bool {
     Command::new("kill").args([signal, pid]).output().unwrap().status.success()
+}
+
+/// Waits until the process has ended; one that nobody has collected yet has, too.
+async fn gone(pid: &str) {
+    let is_zombie = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    };
+    soon("the end of the process", async {
+        while signal(pid, "-0") && !is_zombie() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -123,12 +141,7 @@ async fn an_invocation_past_its_time_is_ended_with_its_process() {
     assert_eq!(late, Err(InvokeError::TimedOut));
     assert!(lambda.invoke(NAME, json!({})).await.is_ok());
     let pid = content(&path.with_extension("pid")).await;
-    soon("the end of the process", async {
-        while signal(&pid, "-0") {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    gone(&pid).await;
     lambda.shut_down().await;
 }
 
@@ -167,6 +180,16 @@ async fn events_and_answers_have_lambdas_limit() {
         "{too_large:?}"
     );
     lambda.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_process_at_work_does_not_outlive_a_killed_server() {
+    let path = unique_path();
+    let mut server = stack(&path);
+    let pid = content(&path.with_extension("pid")).await;
+    assert!(signal(&pid, "-0"));
+    server.kill().await.unwrap();
+    gone(&pid).await;
 }
 
 #[tokio::test]

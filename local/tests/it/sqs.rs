@@ -1,24 +1,33 @@
 //! Queues and their delivery to functions.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use local::aws::mapping::{self, Mapping};
-use local::aws::sqs::{Queue, Sqs};
-use local::lambda::Lambda;
-use local::template::Template;
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use local::{
+    aws::{
+        mapping::{self, Mapping},
+        sqs::{Queue, Sqs},
+    },
+    lambda::Lambda,
+    template::Template,
+};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+};
 
-use crate::edge_stack::soon;
-use crate::template::{FIXTURE, surroundings};
+use crate::{
+    edge_stack::soon,
+    template::{FIXTURE, surroundings},
+};
 
 const VISIBILITY: Duration = Duration::from_millis(200);
 

@@ -1,10 +1,11 @@
 //! Reading a template.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use local::template::{Error, HttpRoute, Redrive, Surroundings, Template, WebSocketRoute};
-use local::urls::PublicUrls;
+use local::{
+    template::{Error, HttpRoute, Redrive, Surroundings, Template, WebSocketRoute},
+    urls::PublicUrls,
+};
 use serde_json::json;
 
 /// A template with every construct that the reader knows.

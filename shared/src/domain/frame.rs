@@ -48,6 +48,18 @@ pub enum EventName {
     /// More became known of a message, its transcript for example.
     #[serde(rename = "voicemail.updated")]
     VoicemailUpdated,
+    /// Somebody outside wrote; once for each text message.
+    #[serde(rename = "message.received")]
+    MessageReceived,
+    /// Somebody in the company wrote; once for each text message.
+    #[serde(rename = "message.sent")]
+    MessageSent,
+    /// A text message got further, or failed to.
+    #[serde(rename = "message.status")]
+    MessageStatus,
+    /// An agent does something else now.
+    #[serde(rename = "agent.status")]
+    AgentStatus,
 }
 
 /// What every frame of the event log begins with.
@@ -160,6 +172,73 @@ pub struct VoicemailFrame<'a> {
     /// On `voicemail.updated`: Dialpad's state that brought the news.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub what: Option<&'a str>,
+    /// Whether a text was cut to keep the frame small.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A frame about a text message.
+#[derive(Clone, Debug, Serialize)]
+pub struct MessageFrame<'a> {
+    /// What, which, when.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// Our id of the message.
+    pub message_id: Uuid,
+    /// Dialpad's id of it.
+    pub dialpad_message_id: DialpadId,
+    /// Who wrote to whom.
+    pub direction: Option<Direction>,
+    /// The number that wrote.
+    pub from_number: Option<&'a str>,
+    /// The number that was written to.
+    pub to_number: Option<&'a str>,
+    /// What it says, where Dialpad tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// Whether something is attached.
+    pub mms: bool,
+    /// What is attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mms_url: Option<&'a str>,
+    /// How far it got, in Dialpad's words.
+    pub status: Option<&'a str>,
+    /// Why it got no further.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_result: Option<&'a str>,
+    /// The Dialpad user who wrote or got it.
+    pub user_id: Option<DialpadId>,
+    /// The group that wrote or got it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<&'a str>,
+    /// The CRM user who is that Dialpad user.
+    pub target_crm_user: Option<&'a str>,
+    /// The name of the party outside.
+    pub contact_name: Option<&'a str>,
+    /// Whether a text was cut to keep the frame small.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A frame about what an agent does.
+#[derive(Clone, Debug, Serialize)]
+pub struct AgentFrame<'a> {
+    /// What, which, when.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// The agent, as a Dialpad user.
+    pub user_id: DialpadId,
+    /// Available, occupied, and so on, in Dialpad's words.
+    pub status: Option<&'a str>,
+    /// Why, where the agent said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// Whether calls reach the agent, in Dialpad's words.
+    pub availability: Option<&'a str>,
+    /// The call centres the agent works for.
+    pub call_center_ids: Vec<&'a str>,
+    /// The CRM user who is that Dialpad user.
+    pub target_crm_user: Option<&'a str>,
     /// Whether a text was cut to keep the frame small.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,

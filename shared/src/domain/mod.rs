@@ -1,6 +1,8 @@
-//! What the product is about, without I/O: calls and their legs, voicemails, and the frames that tell of them.
+//! What the product is about, without I/O: calls and their legs, voicemails, text messages, agents, and the frames that tell of them.
 
+pub mod agent;
 pub mod call;
 pub mod frame;
 pub mod ids;
+pub mod message;
 pub mod time;

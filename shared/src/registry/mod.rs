@@ -143,6 +143,31 @@ impl Registry {
             }
         }
     }
+
+    /// All connections of all apps. It reads the whole table, so it is for operators, not for the way of an event.
+    pub async fn all(&self, now: DateTime<Utc>) -> Result<Vec<Connection>, Error> {
+        let mut connections = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self
+                .client
+                .scan()
+                .table_name(&self.table)
+                .filter_expression("expires_at > :now")
+                .expression_attribute_values(":now", number(now.timestamp()))
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(failed("list all connections"))?;
+            for item in page.items.as_deref().unwrap_or_default() {
+                connections.push(connection(item)?);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(connections);
+            }
+        }
+    }
 }
 
 fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {

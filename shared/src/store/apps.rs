@@ -1,7 +1,10 @@
 //! `apps`: the tenants.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, Row, types::Type};
+use uuid::Uuid;
 
 use super::{
     Result,
@@ -176,4 +179,16 @@ pub async fn update(
         )
         .await?;
     Ok(row.as_ref().map(App::from))
+}
+
+/// What operators call these tenants.
+pub async fn names(db: &(impl GenericClient + Sync), ids: &[AppId]) -> Result<HashMap<AppId, String>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = db
+        .query_typed(
+            "-- apps.names\nSELECT id, name FROM apps WHERE id = ANY ($1)",
+            &[(&ids, Type::UUID_ARRAY)],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| (AppId(row.get("id")), row.get("name"))).collect())
 }

@@ -1,4 +1,5 @@
-//! What the processor reads and writes when it folds events into calls and voicemails. All of it happens with the app's
+//! What the processor reads and writes when it folds events into calls and voicemails, and what it reads for text
+//! messages (`messages` writes those). All of it happens with the app's
 //! stream locked, so nothing here races.
 
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use crate::domain::{
     ids::{AppId, DialpadId},
 };
 
-/// A stored event of a call.
+/// A stored event of a call or a message.
 #[derive(Clone, Debug)]
 pub struct StoredEvent {
     /// Dialpad's state, or what a person wrote there.
@@ -62,18 +63,26 @@ pub async fn save_links(
     Ok(())
 }
 
-/// The events of these legs that were applied before.
+/// The events of these legs, and of these messages, that were applied before.
 pub async fn applied_events(
     db: &(impl GenericClient + Sync),
     app_id: AppId,
     legs: &[DialpadId],
+    messages: &[DialpadId],
 ) -> Result<Vec<StoredEvent>> {
     let rows = db
         .query_typed(
             "-- folding.applied_events
              SELECT event_type, payload::text AS payload, received_at FROM webhook_events
-             WHERE app_id = $1 AND call_id = ANY ($2) AND processed_at IS NOT NULL",
-            &[(&app_id.0, Type::UUID), (&numbers(legs), Type::INT8_ARRAY)],
+             WHERE app_id = $1 AND call_id = ANY ($2) AND processed_at IS NOT NULL
+             UNION ALL
+             SELECT event_type, payload::text, received_at FROM webhook_events
+             WHERE app_id = $1 AND message_id = ANY ($3) AND processed_at IS NOT NULL",
+            &[
+                (&app_id.0, Type::UUID),
+                (&numbers(legs), Type::INT8_ARRAY),
+                (&numbers(messages), Type::INT8_ARRAY),
+            ],
         )
         .await?;
     Ok(rows
@@ -86,22 +95,26 @@ pub async fn applied_events(
         .collect())
 }
 
-/// What a frame needs besides the fold: our ids of the legs and voicemails that exist, and who the users are in the CRM.
+/// What a frame needs besides the fold: our ids of the legs, voicemails and messages that exist, and who the users are in
+/// the CRM.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Our id of each leg.
     pub calls: HashMap<DialpadId, Uuid>,
     /// Our id of the voicemail of each leg.
     pub voicemails: HashMap<DialpadId, Uuid>,
+    /// Our id of each message.
+    pub messages: HashMap<DialpadId, Uuid>,
     /// The CRM user of each Dialpad user.
     pub crm_users: HashMap<DialpadId, String>,
 }
 
-/// Looks up what is [`Known`] of these legs and users.
+/// Looks up what is [`Known`] of these legs, messages and users.
 pub async fn known(
     db: &(impl GenericClient + Sync),
     app_id: AppId,
     legs: &[DialpadId],
+    messages: &[DialpadId],
     users: &[DialpadId],
 ) -> Result<Known> {
     let rows = db
@@ -113,11 +126,15 @@ pub async fn known(
              SELECT 'voicemail', dialpad_call_id, id, NULL
              FROM voicemails WHERE app_id = $1 AND dialpad_call_id = ANY ($2)
              UNION ALL
+             SELECT 'message', dialpad_message_id, id, NULL
+             FROM messages WHERE app_id = $1 AND dialpad_message_id = ANY ($3)
+             UNION ALL
              SELECT 'user', dialpad_user_id, NULL, crm_user_id
-             FROM dialpad_user_mappings WHERE app_id = $1 AND dialpad_user_id = ANY ($3)",
+             FROM dialpad_user_mappings WHERE app_id = $1 AND dialpad_user_id = ANY ($4)",
             &[
                 (&app_id.0, Type::UUID),
                 (&numbers(legs), Type::INT8_ARRAY),
+                (&numbers(messages), Type::INT8_ARRAY),
                 (&numbers(users), Type::INT8_ARRAY),
             ],
         )
@@ -128,6 +145,7 @@ pub async fn known(
         match row.get::<_, &str>("kind") {
             "call" => drop(known.calls.insert(dialpad_id, row.get("id"))),
             "voicemail" => drop(known.voicemails.insert(dialpad_id, row.get("id"))),
+            "message" => drop(known.messages.insert(dialpad_id, row.get("id"))),
             _ => drop(known.crm_users.insert(dialpad_id, row.get("crm_user_id"))),
         }
     }

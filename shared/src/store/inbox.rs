@@ -128,6 +128,24 @@ pub async fn pending(
         .collect())
 }
 
+/// Whether an app has due events.
+pub async fn has_pending(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let row = db
+        .query_typed_one(
+            "-- inbox.has_pending
+             SELECT EXISTS (
+                 SELECT FROM webhook_events
+                 WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL AND due_at <= $2) AS pending",
+            &[(&app_id.0, Type::UUID), (&now, Type::TIMESTAMPTZ)],
+        )
+        .await?;
+    Ok(row.get("pending"))
+}
+
 /// The apps that have due events. Apps that were inserted by hand get their stream first.
 pub async fn apps_with_pending(db: &(impl GenericClient + Sync), now: DateTime<Utc>) -> Result<Vec<AppId>> {
     let rows = db
@@ -147,13 +165,15 @@ pub async fn apps_with_pending(db: &(impl GenericClient + Sync), now: DateTime<U
     Ok(rows.iter().map(|row| AppId(row.get("id"))).collect())
 }
 
-/// An event that was applied, and the leg it belongs to if it is of a call.
+/// An event that was applied, and what it belongs to.
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// Its row.
     pub id: Uuid,
-    /// The leg.
+    /// The leg, if it is of a call.
     pub call_id: Option<DialpadId>,
+    /// The text message, if it is of one.
+    pub message_id: Option<DialpadId>,
     /// Dialpad's time of it.
     pub event_timestamp: Option<DateTime<Utc>>,
 }
@@ -167,17 +187,21 @@ pub async fn finish(
 ) -> Result<()> {
     let ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
     let calls: Vec<Option<i64>> = events.iter().map(|event| event.call_id.map(|id| id.0)).collect();
+    let messages: Vec<Option<i64>> = events.iter().map(|event| event.message_id.map(|id| id.0)).collect();
     let times: Vec<Option<DateTime<Utc>>> = events.iter().map(|event| event.event_timestamp).collect();
     let updated = db
         .execute_typed(
             "-- inbox.finish
-             UPDATE webhook_events e SET processed_at = $5, call_id = f.call_id, event_timestamp = f.event_timestamp
-             FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS f (id, call_id, event_timestamp)
+             UPDATE webhook_events e SET processed_at = $6, call_id = f.call_id, message_id = f.message_id,
+                 event_timestamp = f.event_timestamp
+             FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[])
+                 AS f (id, call_id, message_id, event_timestamp)
              WHERE e.app_id = $1 AND e.id = f.id",
             &[
                 (&app_id.0, Type::UUID),
                 (&ids, Type::UUID_ARRAY),
                 (&calls, Type::INT8_ARRAY),
+                (&messages, Type::INT8_ARRAY),
                 (&times, Type::TIMESTAMPTZ_ARRAY),
                 (&now, Type::TIMESTAMPTZ),
             ],

@@ -3,12 +3,14 @@
 //! Statements are unnamed (`query_typed`: one round trip, and a pooler in transaction mode works), begin with a comment
 //! that names the function, and give each parameter its type.
 
+pub mod agents;
 pub mod apps;
 pub mod audit;
 pub mod calls;
 mod connect;
 pub mod dead_keys;
 pub mod deliveries;
+pub mod diagnosis;
 mod error;
 pub mod event_log;
 pub mod folding;

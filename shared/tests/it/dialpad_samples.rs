@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::{
-    dialpad::payload::{Family, call_event, inspect},
+    dialpad::payload::{Event, Family, call_event, event, inspect},
     domain::{
         call::{CallEvent, Moment},
         frame::EventName,
+        message::fold,
     },
 };
 
@@ -248,12 +249,19 @@ proptest! {
         prop_assert_eq!(inspect(&delivery.json).unwrap().json, delivery.json.as_str(), "escaping twice is once");
         prop_assert!(!delivery.event_type.is_empty() && !delivery.event_type.contains('\0'));
         for event_type in [delivery.event_type.as_str(), event_type] {
-            let read = call_event(event_type, &delivery.json, DateTime::UNIX_EPOCH);
-            if let Ok(Some(event)) = read {
-                let year = event.at.format("%Y").to_string();
-                prop_assert_eq!(year.len(), 4);
-                prop_assert_eq!(folded(vec![event])[0].legs.len(), 1);
-            }
+            let at = match event(event_type, &delivery.json, DateTime::UNIX_EPOCH) {
+                Ok(Some(Event::Call(event))) => {
+                    prop_assert_eq!(folded(vec![*event.clone()])[0].legs.len(), 1);
+                    event.at
+                }
+                Ok(Some(Event::Message(event))) => {
+                    prop_assert!(fold(&[], std::slice::from_ref(&*event)).is_some());
+                    event.at
+                }
+                Ok(Some(Event::Agent(event))) => event.at,
+                Ok(None) | Err(_) => continue,
+            };
+            prop_assert_eq!(at.format("%Y").to_string().len(), 4);
         }
     }
 }

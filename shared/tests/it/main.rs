@@ -3,5 +3,6 @@
 
 mod calls;
 mod dialpad_samples;
+mod messages;
 mod migrations;
 mod postgres;

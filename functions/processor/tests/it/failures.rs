@@ -122,3 +122,21 @@ async fn workers_that_meet_number_the_log_without_a_gap() {
     assert_eq!(stage.count(gaps).await, 0);
     assert_eq!(stage.frames().await.len(), 300);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_event_that_was_announced_is_applied_without_the_sweep() {
+    let stage = Stage::new().await;
+    let announce = |call_id: i64| {
+        let stage = &stage;
+        async move {
+            stage.insert("ringing", &json!({"state": "ringing", "call_id": call_id})).await;
+            stage.wake().await;
+        }
+    };
+    for round in 0..60 {
+        futures_util::future::join_all((1..=5).map(|n| announce(round * 5 + n))).await;
+        let pending = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL";
+        assert_eq!(stage.count(pending).await, 0, "round {round}");
+    }
+    assert_eq!(stage.frames().await.len(), 300);
+}

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
 
 mod failures;
+mod messages;
 mod samples;
 mod stage;

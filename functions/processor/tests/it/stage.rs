@@ -81,15 +81,20 @@ impl Stage {
 
     /// The rows, as JSON, less what differs from run to run.
     pub(crate) async fn rows(&self) -> Value {
-        let sql =
-            "SELECT coalesce(jsonb_agg(r ORDER BY r ->> 'dialpad_call_id', r ->> 'kind'), '[]')::text FROM (
+        let sql = "SELECT coalesce(jsonb_agg(r ORDER BY r::text), '[]')::text FROM (
                 SELECT to_jsonb(c) - '{id,app_id,parent_call_id,created_at,updated_at}'::text[]
                     || jsonb_build_object('kind', 'call', 'parent', (
                         SELECT p.dialpad_call_id FROM calls p WHERE p.id = c.parent_call_id)) AS r
                 FROM calls c WHERE app_id = $1
                 UNION ALL
                 SELECT to_jsonb(v) - '{id,app_id,created_at,updated_at}'::text[] || '{\"kind\":\"voicemail\"}'
-                FROM voicemails v WHERE app_id = $1) AS rows";
+                FROM voicemails v WHERE app_id = $1
+                UNION ALL
+                SELECT to_jsonb(m) - '{id,app_id,created_at,updated_at}'::text[] || '{\"kind\":\"message\"}'
+                FROM messages m WHERE app_id = $1
+                UNION ALL
+                SELECT to_jsonb(a) - '{id,app_id,created_at,updated_at}'::text[] || '{\"kind\":\"agent\"}'
+                FROM agents a WHERE app_id = $1) AS rows";
         let text: String = self.database.query_one(sql, &[&self.app_id.0]).await.unwrap().get(0);
         serde_json::from_str(&text).unwrap()
     }

@@ -76,17 +76,17 @@ async fn an_app_is_renamed_and_switched_off_and_every_change_is_audited() {
     let server = Server::new().await;
     let app = server.app("Acme").await;
     let path = format!("/internal/apps/{}", app.id);
-    let patch = async |body| server.operator(Method::PATCH, &path, Some(body)).await;
+    let change = async |body| server.operator(Method::PATCH, &path, Some(body)).await;
 
-    let off = patch(json!({"name": "Acme Ltd", "is_active": false})).await.expect(200);
+    let off = change(json!({"name": "Acme Ltd", "is_active": false})).await.expect(200);
     assert_eq!((&off["data"]["app_name"], &off["data"]["is_active"]), (&json!("Acme Ltd"), &json!(false)));
     assert_eq!(server.get(&app, "/api/calls").await.refusal(403).0, "app_inactive");
-    patch(json!({"is_active": false})).await.expect(200);
-    patch(json!({"is_active": true})).await.expect(200);
+    change(json!({"is_active": false})).await.expect(200);
+    change(json!({"is_active": true})).await.expect(200);
     server.get(&app, "/api/calls").await.expect(200);
 
-    assert_eq!(patch(json!({"is_active": null})).await.refusal(422).1, ["/is_active"]);
-    assert_eq!(patch(json!({"webhook_secret": "x"})).await.refusal(422).1, ["/webhook_secret"]);
+    assert_eq!(change(json!({"is_active": null})).await.refusal(422).1, ["/is_active"]);
+    assert_eq!(change(json!({"webhook_secret": "x"})).await.refusal(422).1, ["/webhook_secret"]);
     let unknown = format!("/internal/apps/{}", uuid::Uuid::now_v7());
     assert_eq!(server.operator(Method::PATCH, &unknown, Some(json!({}))).await.refusal(404).0, "not_found");
 

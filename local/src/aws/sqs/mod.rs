@@ -6,11 +6,12 @@
 mod protocol;
 mod queue;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 
 pub use self::queue::{Counts, Queue, Received};
 use crate::template::{self, Template};

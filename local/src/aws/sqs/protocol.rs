@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Sqs;
-use super::queue::{Queue, md5_hex};
+use super::{
+    Sqs,
+    queue::{Queue, md5_hex},
+};
 
 /// The most entries of a batch.
 const BATCH_LIMIT: usize = 10;

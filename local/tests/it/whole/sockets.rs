@@ -64,3 +64,44 @@ async fn malformed_messages_are_answered_and_the_socket_stays() {
     stage.socket.say(&json!({"action": "ping", "after": 0})).await.unwrap();
     assert_eq!(stage.frame().await, json!({"event": "pong", "seq": 0, "count": 0}));
 }
+
+#[tokio::test]
+async fn the_sockets_of_a_revoked_key_are_told_and_closed() {
+    let mut stage = Stage::new("revoked").await;
+    let path = format!("/internal/apps/{}/api-key/revoke", stage.app.app_id);
+    let answer = stage.client.send(axum::http::Method::POST, &path, &[], "").await.unwrap();
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.body);
+    assert_eq!(stage.frame().await, json!({"event": "connection.closing", "reason": "key_revoked"}));
+    assert!(stage.socket.next(PATIENCE).await.is_err(), "the socket is closed");
+    assert_eq!(refused(&format!("api_key={}", stage.app.api_key), None).await, 401);
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_socket_of_its_user() {
+    let stage = Stage::new("tickets").await;
+    let key = stage.app.api_key.clone();
+    let ticket = async || {
+        let headers = [("x-app-api-key", key.as_str()), ("content-type", "application/json")];
+        let body = json!({"crm_user_id": "ada"}).to_string();
+        let answer =
+            stage.client.send(axum::http::Method::POST, "/api/ws-tickets", &headers, body).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 201, "{}", answer.body);
+        answer.body["ticket"].as_str().unwrap().to_owned()
+    };
+    let good = ticket().await;
+    let of_another = format!("ticket={}&user_id=ben", ticket().await);
+    assert_eq!(refused(&of_another, None).await, 403);
+
+    let url = format!("{}/ws", server().edge().replacen("http", "ws", 1));
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", format!("cti.v1, ticket.{good}").parse().unwrap());
+    let (_socket, response) = connect_async(request).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "cti.v1");
+    assert_eq!(refused(&format!("ticket={good}"), None).await, 401, "a ticket is good for one socket");
+
+    let (one, other) = {
+        let query = format!("ticket={}", ticket().await);
+        futures_util::future::join(stage.client.connect(&query), stage.client.connect(&query)).await
+    };
+    assert!(one.is_ok() != other.is_ok(), "of two who try at once, one gets it");
+}

@@ -1,28 +1,19 @@
 //! A stored row becomes a [`CallEvent`].
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    escapes,
+    Unreadable,
     family::{self, Family},
     member::{Member, NoId},
     object::Object,
+    parties, unwrapped,
 };
 use crate::domain::{
-    call::{CallEvent, Direction, Recording, State, Target},
+    call::{CallEvent, Direction, Recording, State},
     ids::DialpadId,
 };
-
-/// A call event that can never be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("read a call event: {reason}")]
-pub struct Unreadable {
-    /// What is wrong with it; never a value of the payload.
-    pub reason: &'static str,
-}
 
 /// Reads a row of `webhook_events`; `None` if it is not about a call.
 ///
@@ -62,15 +53,6 @@ pub fn call_event(
     Ok(Some(Reader { object, is_by_guide }.event(call_id, state, at, Sha256::digest(&*payload).to_vec())))
 }
 
-/// The text of the object. What `jsonb` cannot hold at all, by its depth for example, is stored as one JSON string.
-fn unwrapped(payload: &str) -> Cow<'_, str> {
-    let is_string = payload.trim_start().starts_with('"');
-    match is_string.then(|| serde_json::from_str::<String>(payload)) {
-        Some(Ok(text)) => Cow::Owned(escapes::doubled(&text).into_owned()),
-        Some(Err(_)) | None => escapes::doubled(payload),
-    }
-}
-
 fn names_a_call_event(event_type: &str) -> bool {
     let word = event_type.trim();
     State::of_guide_name(word).is_some() || State::parse(word).is_known()
@@ -95,7 +77,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn event(&self, call_id: DialpadId, state: State, at: DateTime<Utc>, tie_break: Vec<u8>) -> CallEvent {
-        let direction = self.direction();
+        let direction = parties::direction(&self.object);
         let [mut external, mut internal] =
             [self.text(&["from_number", "from", "caller"]), self.text(&["to_number", "to", "callee"])];
         if direction == Some(Direction::Outbound) {
@@ -108,12 +90,8 @@ impl<'a> Reader<'a> {
             direction,
             external_number: self.text(&["external_number"]).or(external),
             internal_number: self.text(&["internal_number"]).or(internal),
-            target: self.target(),
-            contact_name: self
-                .object
-                .below("contact")
-                .and_then(|contact| contact.get("name")?.text())
-                .or_else(|| self.text(&["contact_name"])),
+            target: parties::target(&self.object),
+            contact_name: parties::contact_name(&self.object),
             started_at: self.time(&["date_started", "started_at", "start_time"]),
             connected_at: self.time(&["date_connected", "connected_at"]),
             ended_at: self.time(&["date_ended", "ended_at", "end_time"]),
@@ -134,58 +112,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The first of these members that can be read as this.
-    fn first<T>(&self, names: &[&str], read: impl Fn(Member<'a>) -> Option<T>) -> Option<T> {
-        names.iter().find_map(|name| read(self.object.get(name)?))
-    }
-
     fn text(&self, names: &[&str]) -> Option<String> {
-        self.first(names, Member::text)
+        self.object.first(names, Member::text)
     }
 
     fn id(&self, names: &[&str]) -> Option<DialpadId> {
-        self.first(names, |member| member.id().ok())
+        self.object.first(names, |member| member.id().ok())
     }
 
     fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
-        self.first(names, Member::time)
+        self.object.first(names, Member::time)
     }
 
     fn milliseconds(&self, name: &str) -> Option<f64> {
-        self.first(&[name], Member::milliseconds)
-    }
-
-    fn direction(&self) -> Option<Direction> {
-        match self.text(&["direction"])?.trim().to_ascii_lowercase().as_str() {
-            "inbound" | "incoming" | "in" => Some(Direction::Inbound),
-            "outbound" | "outgoing" | "out" => Some(Direction::Outbound),
-            _ => None,
-        }
-    }
-
-    /// Whom the leg is for. Anything that says it is not a user is a group.
-    fn target(&self) -> Option<Target> {
-        let read = |target: Object<'_>| {
-            let is_group = target
-                .get("type")
-                .and_then(Member::text)
-                .is_some_and(|kind| !kind.eq_ignore_ascii_case("user"));
-            let name = target.get("name").and_then(Member::text);
-            Some(Target { id: target.get("id")?.id().ok()?, is_user: !is_group, name })
-        };
-        let user = || {
-            let id = self.id(&["user_id", "dialpad_user_id"]);
-            id.or_else(|| self.object.below("owner")?.get("id")?.id().ok())
-        };
-        self.object
-            .below("target")
-            .and_then(read)
-            .or_else(|| user().map(|id| Target { id, is_user: true, name: None }))
+        self.object.first(&[name], Member::milliseconds)
     }
 
     /// The length that a hand-written `duration` gives.
     fn guide_ms(&self) -> Option<f64> {
-        self.first(&["duration", "duration_seconds"], Member::milliseconds)
+        self.object
+            .first(&["duration", "duration_seconds"], Member::milliseconds)
             .map(|seconds| seconds * 1000.0)
             .filter(|_| self.is_by_guide)
     }
@@ -248,6 +194,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::domain::call::Target;
 
     fn now() -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000)

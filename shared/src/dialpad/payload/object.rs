@@ -31,6 +31,11 @@ impl<'a> Object<'a> {
         names.iter().find_map(|name| self.get(name))
     }
 
+    /// The first of these members that can be read as this.
+    pub(super) fn first<T>(&self, names: &[&str], read: impl Fn(Member<'a>) -> Option<T>) -> Option<T> {
+        names.iter().find_map(|name| read(self.get(name)?))
+    }
+
     /// The object below a member.
     pub(super) fn below(&self, name: &str) -> Option<Object<'a>> {
         self.get(name).and_then(Member::object)

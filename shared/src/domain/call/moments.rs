@@ -45,7 +45,11 @@ pub(super) fn told(walk: &mut Walk<'_>, leg: usize, event: &CallEvent, before: &
         | EventName::CallParked
         | EventName::CallUpdated
         | EventName::CallRecording
-        | EventName::VoicemailUpdated => None,
+        | EventName::VoicemailUpdated
+        | EventName::MessageReceived
+        | EventName::MessageSent
+        | EventName::MessageStatus
+        | EventName::AgentStatus => None,
     }));
     told.dedup();
     names

@@ -51,6 +51,11 @@ impl Shown<'_> {
             | EventName::CallParked
             | EventName::CallUpdated
             | EventName::CallRecording => (false, self.newest.call),
+            // No moment of a call is one of these.
+            EventName::MessageReceived
+            | EventName::MessageSent
+            | EventName::MessageStatus
+            | EventName::AgentStatus => return false,
         };
         let was_shown = self.causes.contains(&(&moment.what, moment.at));
         let was_told = once && self.names.contains(&moment.event);
