@@ -55,8 +55,16 @@ impl FromRequestParts<Arc<Deps>> for AppCaller {
 
 async fn recognise(deps: &Deps, key: &ApiKey) -> Result<StoredKey> {
     let now = deps.clock.now();
-    let db = deps.store.connection().await?;
-    let stored = keys::find(&*db, key.id(), now).await?;
+    let mut db = deps.store.connection().await?;
+    let stored = match keys::find(&*db, key.id(), now).await {
+        Err(error) if error.is_unavailable() => {
+            // The connection may have died while the function was frozen; then a new one does.
+            drop(db);
+            db = deps.store.connection().await?;
+            keys::find(&*db, key.id(), now).await?
+        }
+        outcome => outcome?,
+    };
     let stored = stored
         .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
         .ok_or(Error::UnknownApp)?;

@@ -275,7 +275,9 @@ pub(crate) struct CrmUserMappings {
 }
 
 /// Shows the mappings of a CRM user.
-#[utoipa::path(get, operation_id = "show_mappings_of_crm_user", path = "/internal/apps/{app_id}/users/mappings/crm/{crm_user_id}", tag = "User mappings",
+///
+/// Its id may have slashes, which API Gateway decodes before a function sees the path.
+#[utoipa::path(get, operation_id = "show_mappings_of_crm_user", path = "/internal/apps/{app_id}/users/mappings/crm/{*crm_user_id}", tag = "User mappings",
     params(("app_id" = Uuid, Path), ("crm_user_id" = String, Path)), security(("operator" = [])),
     responses((status = 200, body = CrmUserMappings)))]
 pub(crate) async fn of_crm_user(

@@ -102,6 +102,9 @@ impl From<Problem> for ProblemDocument {
 
 /// Adds to each operation the refusals that its credentials, parameters and body make possible.
 pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+    // The router marks a parameter that may have slashes; the document knows no such mark.
+    let paths = std::mem::take(&mut openapi.paths.paths);
+    openapi.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for item in openapi.paths.paths.values_mut() {
         for operation in operations(item) {
             for (status, description) in refusals(operation) {

@@ -89,8 +89,8 @@ impl Credential {
         if let Some(text) = header("x-app-api-key") {
             return Self::key(text);
         }
-        let offered = header(SUBPROTOCOLS).into_iter().flat_map(|offer| offer.split(','));
-        let ticket = offered.filter_map(|protocol| protocol.trim().strip_prefix("ticket.")).next();
+        let mut offered = header(SUBPROTOCOLS).into_iter().flat_map(|offer| offer.split(','));
+        let ticket = offered.find_map(|protocol| protocol.trim().strip_prefix("ticket."));
         if let Some(text) = ticket.or_else(|| query("ticket")) {
             return Ticket::parse(text).map(Self::Ticket).map_err(|_| Error::Rejected("it is not a ticket"));
         }

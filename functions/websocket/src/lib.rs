@@ -54,7 +54,7 @@ async fn disconnect(sockets: &Sockets, connection_id: &str) {
     match sockets.registry.remove(connection_id).await {
         Ok(()) => info!(component = "WebSocket", connection_id, "disconnected"),
         Err(error) => {
-            warn!(component = "WebSocket", connection_id, error = %Chain(&error), "could not forget a connection")
+            warn!(component = "WebSocket", connection_id, error = %Chain(&error), "could not forget a connection");
         }
     }
 }

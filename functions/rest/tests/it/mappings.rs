@@ -166,6 +166,8 @@ async fn mappings_are_found_by_either_user_and_deleted_by_either_id() {
     let base = format!("/internal/apps/{}/users/mappings", app.id);
     let both = server.operator_get(&format!("{base}/crm/a%2Fb%20c")).await.expect(200);
     assert_eq!((&both["data"]["dialpad_user_id"], both["all"].as_array().unwrap().len()), (&json!("3"), 2));
+    let decoded = server.operator_get(&format!("{base}/crm/a/b%20c")).await.expect(200);
+    assert_eq!(decoded, both);
     assert_eq!(server.operator_get(&format!("{base}/crm/nobody")).await.refusal(404).0, "not_found");
     assert_eq!(server.operator_get(&format!("{base}/dialpad/9")).await.refusal(404).0, "not_found");
     let first = server.operator_get(&format!("{base}/dialpad/1")).await.expect(200)["data"].clone();
