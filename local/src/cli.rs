@@ -10,7 +10,7 @@ use crate::{
     database::{Database, Wanted},
     serve,
     settings::{Settings, root},
-    simulate, telemetry,
+    simulate, tail, telemetry,
 };
 
 /// Runs the whole CTI server on this machine.
@@ -33,6 +33,8 @@ enum Command {
     Migrate(DatabaseArguments),
     /// Deliver a call to a running server as Dialpad does, and print the frames it causes
     Simulate(simulate::Arguments),
+    /// Follow an app's events and print them
+    Tail(tail::Arguments),
 }
 
 /// Which database to use.
@@ -77,6 +79,10 @@ impl Cli {
             Command::Bench(arguments) => {
                 telemetry::start(&settings, false);
                 end(bench::run(arguments).await)
+            }
+            Command::Tail(arguments) => {
+                telemetry::start(&settings, false);
+                end(tail::run(arguments).await)
             }
             Command::Simulate(arguments) => {
                 telemetry::start(&settings, false);

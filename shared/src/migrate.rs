@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &embed![
     "005_client_events.sql",
     "006_ws_tickets.sql",
     "007_messages_and_agents.sql",
+    "008_read_paths.sql",
 ];
 
 /// The state of a database, by file name.

@@ -4,6 +4,7 @@
 //! again until there are none. The event queue makes that happen at once; the schedule makes sure that it happens.
 
 mod batch;
+mod closings;
 mod config;
 mod error;
 mod frames;

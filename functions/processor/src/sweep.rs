@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use shared::{
     domain::ids::AppId,
-    queue::{Close, CloseReason, PushMessage},
     store::{
-        dead_keys,
         event_log::{self, LoggedEvent},
         inbox,
     },
@@ -15,9 +13,8 @@ use shared::{
 };
 use tokio::time::Instant;
 use tracing::{info, warn};
-use uuid::Uuid;
 
-use crate::{error::Error, outbox, work_on, worker::Processor};
+use crate::{closings, error::Error, outbox, work_on, worker::Processor};
 
 /// How long an entry of the log may wait to be handed over before it counts as forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
@@ -43,33 +40,14 @@ pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
 
 async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
-    let (apps, forgotten, dead_keys) = {
+    let (apps, forgotten) = {
         let db = processor.store.connection().await?;
         let apps = inbox::apps_with_pending(&*db, now).await?;
-        let forgotten = event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?;
-        (apps, forgotten, dead_keys::with_open_sockets(&*db, now).await?)
+        (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
     };
-    close_sockets(processor, dead_keys).await?;
+    closings::close_sockets(processor).await?;
     work_on(processor, apps).await;
     send_again(processor, forgotten).await
-}
-
-/// Has the sockets closed whose key was revoked, or expired since the last look.
-async fn close_sockets(processor: &Processor, keys: Vec<(AppId, Uuid)>) -> Result<(), Error> {
-    for (app_id, key_ids) in by_app(keys) {
-        let close = Close { key_ids: Some(key_ids.clone()), reason: CloseReason::KeyRevoked };
-        match processor.push_queue.send(&PushMessage::close(app_id, close)).await {
-            Ok(()) => {
-                info!(component = "APIKey", %app_id, keys = key_ids.len(), "closing the sockets of dead keys");
-                let db = processor.store.connection().await?;
-                dead_keys::mark_closed(&*db, app_id, &key_ids, processor.clock.now()).await?;
-            }
-            Err(error) => {
-                warn!(component = "APIKey", %app_id, error = %Chain(&error), "push queue away, sockets of dead keys stay open");
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {
@@ -82,7 +60,7 @@ async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>)
     Ok(())
 }
 
-fn by_app<T>(items: Vec<(AppId, T)>) -> BTreeMap<AppId, Vec<T>> {
+pub(crate) fn by_app<T>(items: Vec<(AppId, T)>) -> BTreeMap<AppId, Vec<T>> {
     let mut by_app: BTreeMap<AppId, Vec<T>> = BTreeMap::new();
     for (app_id, item) in items {
         by_app.entry(app_id).or_default().push(item);

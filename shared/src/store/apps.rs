@@ -167,7 +167,8 @@ pub async fn update(
         .query_typed_opt(
             &format!(
                 "-- apps.update
-                 UPDATE apps SET name = coalesce($2, name), is_active = coalesce($3, is_active), updated_at = $4
+                 UPDATE apps SET name = coalesce($2, name), is_active = coalesce($3, is_active), updated_at = $4,
+                     sockets_closed_at = CASE WHEN $3 IS NULL THEN sockets_closed_at END
                  WHERE id = $1 RETURNING {COLUMNS}"
             ),
             &[

@@ -268,7 +268,8 @@ struct VoicemailRecord<'a> {
 }
 
 /// Writes the voicemails of these legs, each under our id of it. What the CRM did with one (read, archived, deleted)
-/// stays as it is.
+/// stays as it is, and what was deleted
+/// does not come back.
 pub async fn save_voicemails(
     db: &(impl GenericClient + Sync),
     app_id: AppId,
@@ -307,7 +308,8 @@ pub async fn save_voicemails(
              from_number = excluded.from_number, to_number = excluded.to_number, contact_name = excluded.contact_name,
              recording_url = excluded.recording_url, transcript = excluded.transcript,
              duration_ms = excluded.duration_ms, updated_at = excluded.updated_at
-         WHERE (voicemails.dialpad_user_id, voicemails.group_name, voicemails.from_number, voicemails.to_number,
+         WHERE voicemails.deleted_at IS NULL
+             AND (voicemails.dialpad_user_id, voicemails.group_name, voicemails.from_number, voicemails.to_number,
                 voicemails.contact_name, voicemails.recording_url, voicemails.transcript, voicemails.duration_ms)
              IS DISTINCT FROM (excluded.dialpad_user_id, excluded.group_name, excluded.from_number, excluded.to_number,
                 excluded.contact_name, excluded.recording_url, excluded.transcript, excluded.duration_ms)",

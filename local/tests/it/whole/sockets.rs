@@ -105,3 +105,22 @@ async fn a_ticket_opens_one_socket_of_its_user() {
     };
     assert!(one.is_ok() != other.is_ok(), "of two who try at once, one gets it");
 }
+
+#[tokio::test]
+async fn the_sockets_of_an_app_that_is_switched_off_are_closed_each_time() {
+    let mut stage = Stage::new("switched off").await;
+    let path = format!("/internal/apps/{}", stage.app.app_id);
+    let switch = async |is_active: bool| {
+        let headers = [("content-type", "application/json")];
+        let body = json!({ "is_active": is_active }).to_string();
+        let client = server().client();
+        let answer = client.send(axum::http::Method::PATCH, &path, &headers, body).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.body);
+    };
+    for _ in 0..2 {
+        switch(false).await;
+        assert_eq!(stage.frame().await, json!({"event": "connection.closing", "reason": "app_inactive"}));
+        switch(true).await;
+        stage.socket = stage.client.connect(&format!("api_key={}", stage.app.api_key)).await.unwrap();
+    }
+}

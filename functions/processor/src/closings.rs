@@ -1,0 +1,44 @@
+//! Sockets outlive what they were opened with: the sweep has them closed.
+
+use shared::{
+    domain::ids::AppId,
+    queue::{Close, CloseReason, PushMessage},
+    store::closings,
+    telemetry::Chain,
+};
+use tracing::{info, warn};
+
+use crate::{error::Error, sweep::by_app, worker::Processor};
+
+/// Has the sockets closed whose key was revoked or expired, or whose app was switched off, since the last look.
+pub(crate) async fn close_sockets(processor: &Processor) -> Result<(), Error> {
+    let now = processor.clock.now();
+    let db = processor.store.connection().await?;
+    for (app_id, key_ids) in by_app(closings::of_dead_keys(&*db, now).await?) {
+        let close = Close { key_ids: Some(key_ids.clone()), reason: CloseReason::KeyRevoked };
+        if ask(processor, app_id, close).await {
+            closings::mark_keys(&*db, app_id, &key_ids, now).await?;
+        }
+    }
+    for app_id in closings::of_inactive_apps(&*db).await? {
+        if ask(processor, app_id, Close { key_ids: None, reason: CloseReason::AppInactive }).await {
+            closings::mark_app(&*db, app_id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks the broadcaster, and says whether the queue took it; else the next look asks again.
+async fn ask(processor: &Processor, app_id: AppId, close: Close) -> bool {
+    let reason = close.reason;
+    match processor.push_queue.send(&PushMessage::close(app_id, close)).await {
+        Ok(()) => {
+            info!(component = "APIKey", %app_id, ?reason, "closing sockets");
+            true
+        }
+        Err(error) => {
+            warn!(component = "APIKey", %app_id, error = %Chain(&error), "push queue away, sockets stay open for now");
+            false
+        }
+    }
+}
