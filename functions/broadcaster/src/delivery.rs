@@ -1,8 +1,8 @@
 //! One app's entries to its sockets: each socket gets its own, in order, beside all others.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::try_join_all, stream};
 use shared::{
     clock::Clock,
     domain::ids::AppId,
@@ -15,6 +15,8 @@ use tracing::{info, warn};
 
 /// How many sockets are written to at once.
 const SOCKETS_AT_ONCE: usize = 128;
+/// How many users are looked up one by one before the whole app is.
+const USERS_AT_ONCE: usize = 8;
 /// Waits between the tries of a frame that API Gateway throttled; after the last the socket is closed.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
 
@@ -40,7 +42,7 @@ impl Broadcaster {
         entries: &[Entry],
         closings: &[Close],
     ) -> Result<(), registry::Error> {
-        let connections = self.registry.of_app(app_id, self.clock.now()).await?;
+        let connections = self.connections(app_id, entries, closings).await?;
         let sockets = connections.len();
         stream::iter(connections)
             .for_each_concurrent(SOCKETS_AT_ONCE, |connection| async move {
@@ -53,6 +55,25 @@ impl Broadcaster {
             .await;
         info!(component = "WebSocket", %app_id, events = entries.len(), sockets, "pushed");
         Ok(())
+    }
+
+    /// Who is connected and concerned. When all of it is for users, only they and the app's own connections are asked for.
+    async fn connections(
+        &self,
+        app_id: AppId,
+        entries: &[Entry],
+        closings: &[Close],
+    ) -> Result<Vec<Connection>, registry::Error> {
+        let now = self.clock.now();
+        let users: Option<BTreeSet<&str>> = entries.iter().map(|entry| entry.audience.as_deref()).collect();
+        match users.filter(|users| closings.is_empty() && users.len() <= USERS_AT_ONCE) {
+            Some(users) => {
+                let of_users = users.into_iter().map(Some).chain([None]);
+                let asked = of_users.map(|user| self.registry.of_user(app_id, user, now));
+                Ok(try_join_all(asked).await?.concat())
+            }
+            None => self.registry.of_app(app_id, now).await,
+        }
     }
 
     /// Writes to one socket what it may see, in order, until it is through or the socket is lost. Says whether the socket

@@ -7,7 +7,7 @@ use shared::{
     domain::ids::AppId,
     store::{
         event_log::{self, LoggedEvent},
-        inbox,
+        inbox, tickets,
     },
     telemetry::Chain,
 };
@@ -18,6 +18,8 @@ use crate::{closings, error::Error, outbox, work_on, worker::Processor};
 
 /// How long an entry of the log may wait to be handed over before it counts as forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
+/// How long tickets are kept after their time.
+const TICKETS_KEPT: TimeDelta = TimeDelta::hours(1);
 /// How many forgotten entries one look sends.
 const AT_ONCE: i64 = 1000;
 
@@ -42,6 +44,7 @@ async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
     let (apps, forgotten) = {
         let db = processor.store.connection().await?;
+        tickets::delete_expired(&*db, now - TICKETS_KEPT).await?;
         let apps = inbox::apps_with_pending(&*db, now).await?;
         (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
     };

@@ -13,8 +13,10 @@ use serde::Serialize;
 /// The most one message may hold, in bytes: SQS takes 1 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// How long one attempt to send may take; Dialpad waits five seconds in all.
+/// How long one attempt to send may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long all attempts together may take; Dialpad waits five seconds, of which the database may have had 1.5.
+const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A queue to send to.
 #[derive(Clone, Debug)]
@@ -41,7 +43,10 @@ impl Queue {
     /// The queue of this URL.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, url: &str) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(SEND_TIMEOUT)
+            .build();
         let config = Builder::from(config).timeout_config(timeouts).build();
         Self { client: Client::from_conf(config), url: url.to_owned() }
     }

@@ -118,6 +118,32 @@ impl Registry {
 
     /// All connections of an app.
     pub async fn of_app(&self, app_id: AppId, now: DateTime<Utc>) -> Result<Vec<Connection>, Error> {
+        self.query(app_id, None, now).await
+    }
+
+    /// The connections of a CRM user, or, without one, the app's own.
+    pub async fn of_user(
+        &self,
+        app_id: AppId,
+        crm_user_id: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Connection>, Error> {
+        self.query(app_id, Some(crm_user_id.unwrap_or(NO_USER)), now).await
+    }
+
+    async fn query(
+        &self,
+        app_id: AppId,
+        user: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Connection>, Error> {
+        let condition =
+            if user.is_some() { "app_id = :app_id AND crm_user_id = :user" } else { "app_id = :app_id" };
+        let mut values = HashMap::from([
+            (":app_id".to_owned(), text(&app_id)),
+            (":now".to_owned(), number(now.timestamp())),
+        ]);
+        values.extend(user.map(|user| (":user".to_owned(), text(user))));
         let mut connections = Vec::new();
         let mut from = None;
         loop {
@@ -126,10 +152,9 @@ impl Registry {
                 .query()
                 .table_name(&self.table)
                 .index_name(INDEX)
-                .key_condition_expression("app_id = :app_id")
+                .key_condition_expression(condition)
                 .filter_expression("expires_at > :now")
-                .expression_attribute_values(":app_id", text(&app_id))
-                .expression_attribute_values(":now", number(now.timestamp()))
+                .set_expression_attribute_values(Some(values.clone()))
                 .set_exclusive_start_key(from)
                 .send()
                 .await
