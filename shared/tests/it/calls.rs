@@ -3,6 +3,7 @@
 mod plausible;
 mod properties;
 mod scenarios;
+mod voicemails;
 
 use std::collections::HashSet;
 
