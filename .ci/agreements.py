@@ -19,8 +19,6 @@ SERVICES = {
     "execute-api": "aws-sdk-apigatewaymanagement",
     "sqs": "aws-sdk-sqs",
 }
-# Links the client for the messages' types, which stand beside it; reading its queue is Lambda's own work.
-LINKED_WITHOUT_POLICY = {("broadcaster", "sqs")}
 
 problems = []
 
@@ -91,7 +89,7 @@ for binary, (name, properties) in functions.items():
         may = any(action.startswith(f"{service}:") for action in actions)
         links = crate in linked
         check(links or not may, f"{name}: may use {service} and does not link {crate}")
-        check(may or not links or (binary, service) in LINKED_WITHOUT_POLICY, f"{name}: links {crate} and may not use it")
+        check(may or not links, f"{name}: links {crate} and may not use it")
 
     # A message must not come back while it is being worked on.
     for event in properties.get("Events", {}).values():

@@ -35,7 +35,7 @@ NEVER_LINKED = {
     "rest": ("aws-sdk-apigatewaymanagement",),
     "websocket": ("aws-sdk-apigatewaymanagement", "aws-sdk-sqs"),
     "processor": ("aws-sdk-apigatewaymanagement", "aws-sdk-dynamodb"),
-    "broadcaster": ("deadpool", "tokio-postgres"),
+    "broadcaster": ("aws-sdk-sqs", "deadpool", "tokio-postgres"),
     "migrator": AWS,
 }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod problem;
+pub mod queue;
 pub mod telemetry;
 
 #[cfg(feature = "auth")]
@@ -23,8 +24,6 @@ pub mod migrate;
 pub mod postgres;
 #[cfg(feature = "push")]
 pub mod push;
-#[cfg(feature = "queue")]
-pub mod queue;
 #[cfg(feature = "registry")]
 pub mod registry;
 #[cfg(feature = "store")]
