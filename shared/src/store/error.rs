@@ -1,7 +1,11 @@
 //! What can go wrong between us and the database.
 
+use std::fmt;
+
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
+
+use crate::telemetry::Chain;
 
 /// The result of talking to the database.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -17,7 +21,7 @@ pub enum Error {
     Connect(#[source] PoolError),
     /// A statement failed.
     #[error("run a statement")]
-    Statement(#[from] tokio_postgres::Error),
+    Statement(#[source] Failure),
     /// It took longer than the caller could wait.
     #[error("wait for the database")]
     TooSlow,
@@ -31,6 +35,40 @@ pub enum Error {
     },
 }
 
+/// A failed statement, as it may be logged: Postgres's own words quote values, so only its code and the names of what
+/// was violated are shown.
+pub struct Failure(tokio_postgres::Error);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(refusal) = self.0.as_db_error() else { return write!(f, "{}", Chain(&self.0)) };
+        write!(f, "SQLSTATE {}", refusal.code().code())?;
+        for (what, name) in
+            [("table", refusal.table()), ("column", refusal.column()), ("constraint", refusal.constraint())]
+        {
+            if let Some(name) = name {
+                write!(f, ", {what} {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Failure({self})")
+    }
+}
+
+// No source: the words of the cause are what must not be shown.
+impl std::error::Error for Failure {}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Statement(Failure(error))
+    }
+}
+
 impl Error {
     /// Whether the database is away or overloaded: the same request may succeed later, untouched.
     #[must_use]
@@ -38,7 +76,7 @@ impl Error {
         match self {
             Self::Connect(_) | Self::TooSlow => true,
             Self::Configuration(_) | Self::Inconsistent { .. } => false,
-            Self::Statement(error) => {
+            Self::Statement(Failure(error)) => {
                 error.is_closed() || error.code().map_or_else(|| is_io(error), is_transient)
             }
         }
@@ -47,14 +85,14 @@ impl Error {
     /// The constraint that was violated, if that is what happened.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {
-        if let Self::Statement(error) = self { error.as_db_error()?.constraint() } else { None }
+        if let Self::Statement(Failure(error)) = self { error.as_db_error()?.constraint() } else { None }
     }
 
     /// Whether the database refused a value as such: no retry will help.
     #[must_use]
     pub fn is_refused_value(&self) -> bool {
         // Class 22 is "data exception"; 54 is "program limit exceeded" (nesting too deep, value too long).
-        matches!(self, Self::Statement(error)
+        matches!(self, Self::Statement(Failure(error))
             if error.code().is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("54")))
     }
 }

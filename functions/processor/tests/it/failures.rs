@@ -41,6 +41,10 @@ async fn an_event_that_the_database_refuses_is_put_off_and_the_others_are_not() 
     let put_off = "SELECT count(*) FROM webhook_events
                    WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL AND attempts = 1 AND due_at > received_at";
     assert_eq!(stage.count(put_off).await, 1);
+    let reason = "SELECT last_error FROM webhook_events WHERE app_id = $1 AND attempts = 1";
+    let reason: String = stage.database.query_one(reason, &[&stage.app_id.0]).await.unwrap().get(0);
+    // Postgres's own words quote the whole row, numbers and names included.
+    assert_eq!(reason, "run a statement: SQLSTATE 23514, table calls, constraint calls_test");
 
     stage.database.batch_execute("ALTER TABLE calls DROP CONSTRAINT calls_test").await.unwrap();
     stage.clock.advance(TimeDelta::seconds(10));
