@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = &embed![
     "006_ws_tickets.sql",
     "007_messages_and_agents.sql",
     "008_read_paths.sql",
+    "009_retention.sql",
 ];
 
 /// The state of a database, by file name.

@@ -10,6 +10,7 @@ mod error;
 mod frames;
 mod outbox;
 mod plan;
+mod retention;
 mod spill;
 mod sweep;
 mod worker;

@@ -7,19 +7,17 @@ use shared::{
     domain::ids::AppId,
     store::{
         event_log::{self, LoggedEvent},
-        inbox, tickets,
+        inbox,
     },
     telemetry::Chain,
 };
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::{closings, error::Error, outbox, work_on, worker::Processor};
+use crate::{closings, error::Error, outbox, retention, work_on, worker::Processor};
 
 /// How long an entry of the log may wait to be handed over before it counts as forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
-/// How long tickets are kept after their time.
-const TICKETS_KEPT: TimeDelta = TimeDelta::hours(1);
 /// How many forgotten entries one look sends.
 const AT_ONCE: i64 = 1000;
 
@@ -27,6 +25,7 @@ const AT_ONCE: i64 = 1000;
 /// the database may be back at the next.
 pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
     let end = Instant::now() + processor.config.sweep;
+    retention::delete_what_is_due(processor).await;
     loop {
         let outcome = look(processor).await;
         let next = Instant::now() + processor.config.poll_interval;
@@ -44,7 +43,6 @@ async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
     let (apps, forgotten) = {
         let db = processor.store.connection().await?;
-        tickets::delete_expired(&*db, now - TICKETS_KEPT).await?;
         let apps = inbox::apps_with_pending(&*db, now).await?;
         (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
     };

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod mappings;
 pub mod messages;
 pub mod page;
+pub mod retention;
 pub mod tickets;
 pub mod voicemails;
 

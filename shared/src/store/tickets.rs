@@ -82,13 +82,3 @@ pub async fn redeem(
         crm_user_id: row.get("crm_user_id"),
     }))
 }
-
-/// Deletes tickets that nobody can use any more.
-pub async fn delete_expired(db: &(impl GenericClient + Sync), before: DateTime<Utc>) -> Result<u64> {
-    Ok(db
-        .execute_typed(
-            "-- tickets.delete_expired\nDELETE FROM ws_tickets WHERE expires_at < $1",
-            &[(&before, Type::TIMESTAMPTZ)],
-        )
-        .await?)
-}

@@ -4,5 +4,6 @@
 
 mod failures;
 mod messages;
+mod retention;
 mod samples;
 mod stage;

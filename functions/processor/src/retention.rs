@@ -1,0 +1,42 @@
+//! What has had its time is deleted, a little at a time.
+
+use chrono::TimeDelta;
+use shared::{
+    store::{self, retention},
+    telemetry::Chain,
+};
+use tracing::warn;
+
+use crate::worker::Processor;
+
+/// How long clients can resume and backends can read events: the contract says so.
+const EVENT_LOG: TimeDelta = TimeDelta::days(7);
+/// How long a delivery is kept that no call or message is made of.
+const DELIVERIES: TimeDelta = TimeDelta::days(30);
+/// How long a ticket is kept after its time.
+const TICKETS: TimeDelta = TimeDelta::hours(1);
+/// The most batches of each kind in one run: the next is a minute away.
+const BATCHES: usize = 20;
+
+/// Deletes what is due. A failure is no reason not to process events.
+pub(crate) async fn delete_what_is_due(processor: &Processor) {
+    if let Err(error) = delete(processor).await {
+        warn!(component = "Processor", error = %Chain(&error), "could not delete what is due");
+    }
+}
+
+async fn delete(processor: &Processor) -> store::Result<()> {
+    let now = processor.clock.now();
+    let db = processor.store.connection().await?;
+    for _ in 0..BATCHES {
+        let more = [
+            retention::delete_client_events(&*db, now - EVENT_LOG).await?,
+            retention::delete_deliveries(&*db, now - DELIVERIES).await?,
+            retention::delete_tickets(&*db, now - TICKETS).await?,
+        ];
+        if !more.contains(&true) {
+            break;
+        }
+    }
+    Ok(())
+}
