@@ -27,6 +27,7 @@ mod sockets;
 mod tickets;
 mod timeline;
 mod voicemails;
+mod webhook_secret;
 
 pub use config::{Config, Origins};
 
@@ -108,6 +109,7 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(apps::show, apps::change))
         .routes(routes!(apps::audit))
         .routes(routes!(diagnostics::diagnose))
+        .routes(routes!(webhook_secret::rotate))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(api_keys::status))

@@ -10,8 +10,6 @@ use shared::{domain::ids::AppId, store::apps::WebhookSecrets};
 
 /// How long they are taken to be true without looking.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
-/// How long they are when a signature did not fit: a rotation is noticed, and forged deliveries cost no query each.
-const FRESH_AFTER_REFUSAL: TimeDelta = TimeDelta::seconds(2);
 
 /// What this function knows of the apps.
 #[derive(Debug, Default)]
@@ -24,7 +22,8 @@ pub(crate) struct Remembered {
     pub(crate) secrets: WebhookSecrets,
     /// Whether that was read lately.
     pub(crate) is_fresh: bool,
-    /// Whether it is worth reading again when a signature does not fit.
+    /// Whether it was read for an earlier delivery: then it is read again when a signature does not fit, since a refusal is
+    /// never repeated, and the secret may just have been rotated.
     pub(crate) may_be_outdated: bool,
 }
 
@@ -32,12 +31,7 @@ impl Secrets {
     pub(crate) fn recall(&self, app_id: AppId, now: DateTime<Utc>) -> Option<Remembered> {
         let apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (secrets, read_at) = apps.get(&app_id)?;
-        let age = now - *read_at;
-        Some(Remembered {
-            secrets: secrets.clone(),
-            is_fresh: age < FRESH,
-            may_be_outdated: age >= FRESH_AFTER_REFUSAL,
-        })
+        Some(Remembered { secrets: secrets.clone(), is_fresh: now - *read_at < FRESH, may_be_outdated: true })
     }
 
     pub(crate) fn remember(&self, secrets: WebhookSecrets, now: DateTime<Utc>) {

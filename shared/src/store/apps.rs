@@ -127,6 +127,31 @@ pub async fn webhook_secrets(
     }))
 }
 
+/// Puts a new webhook secret in place; the one before is accepted until `previous_expires_at`. False: there is no such app.
+pub async fn rotate_webhook_secret(
+    db: &(impl GenericClient + Sync),
+    id: AppId,
+    secret: &Secret,
+    previous_expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let updated = db
+        .execute_typed(
+            "-- apps.rotate_webhook_secret
+             UPDATE apps SET previous_webhook_secret = webhook_secret, previous_webhook_secret_expires_at = $3,
+                 webhook_secret = $2, updated_at = $4
+             WHERE id = $1",
+            &[
+                (&id.0, Type::UUID),
+                (&secret.expose(), Type::TEXT),
+                (&previous_expires_at, Type::TIMESTAMPTZ),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await?;
+    Ok(updated == 1)
+}
+
 /// The only active app, if there is exactly one: then a delivery needs not say whose it is.
 pub async fn only_active(db: &(impl GenericClient + Sync)) -> Result<Option<AppId>> {
     let rows =

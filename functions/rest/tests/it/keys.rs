@@ -199,3 +199,17 @@ async fn the_status_and_the_audit_trail_never_show_a_key() {
         assert!(!text.contains(&key[8..40]) && !text.contains(&app.key[8..40]), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_rotated_webhook_secret_leaves_the_one_before_for_a_day() {
+    let server = Server::new().await;
+    let app = server.app("Acme").await;
+    let path = format!("/internal/apps/{}/webhook-secret", app.id);
+    let rotated = server.operator(Method::POST, &path, None).await.expect(200);
+    assert_eq!(rotated["previous_secret_expires_at"], "2026-05-29T20:26:40.000Z");
+    let audit = server.operator_get(&format!("/internal/apps/{}/audit", app.id)).await.expect(200);
+    assert_eq!(audit["data"][0]["action"], "webhook_secret.rotated");
+    assert!(!audit.to_string().contains(rotated["webhook_secret"].as_str().unwrap()));
+    let unknown = format!("/internal/apps/{}/webhook-secret", uuid::Uuid::nil());
+    server.operator(Method::POST, &unknown, None).await.refusal(404);
+}

@@ -96,3 +96,19 @@ async fn kept(stage: &Stage) -> i64 {
     let sql = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
     server().database().await.query_one(sql, &[&app_id]).await.unwrap().get(0)
 }
+
+#[tokio::test]
+async fn a_rotated_secret_loses_no_delivery() {
+    let mut stage = Stage::new("rotation").await;
+    let deliver = async |stage: &Stage, call_id: i64| {
+        stage.deliver(&json!({"call_id": call_id, "state": "ringing", "event_timestamp": call_id})).await;
+    };
+    deliver(&stage, 1).await;
+    let path = format!("/internal/apps/{}/webhook-secret", stage.app.app_id);
+    let rotated = stage.client.send(Method::POST, &path, &[], "").await.unwrap();
+    assert_eq!(rotated.status.as_u16(), 200, "{}", rotated.body);
+    deliver(&stage, 2).await;
+    stage.app.webhook_secret = Secret::new(rotated.body["webhook_secret"].as_str().unwrap());
+    deliver(&stage, 3).await;
+    assert_eq!(stage.frames().await.len(), 3);
+}
