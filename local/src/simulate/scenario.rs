@@ -1,11 +1,17 @@
-//! What Dialpad delivers for a call, one snapshot of the leg after the other. People and numbers are invented.
+//! What can be simulated.
 
-use chrono::{DateTime, Utc};
+mod groups;
+mod people;
+mod texts;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use super::script::{Script, Setting};
 
 /// What happens.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     /// Somebody calls, an agent answers, puts the caller on hold, and hangs up
     InboundAnswered,
@@ -13,106 +19,94 @@ pub enum Scenario {
     InboundMissed,
     /// Somebody calls, nobody answers, and a message is left
     Voicemail,
+    /// The same, but the caller hangs up in the greeting: there is a link and no message
+    VoicemailWithoutMessage,
     /// An agent calls somebody
     Outbound,
+    /// An agent calls and nobody answers
+    OutboundUnanswered,
+    /// A call that is recorded, written down and summed up
+    Recorded,
+    /// A call that is parked, and taken up again
+    Parked,
+    /// A call that supervisors listen to, speak in and take over
+    Supervised,
+    /// A caller on the block list
+    Blocked,
+    /// An agent answers and hands the call on to a colleague
+    Transfer,
+    /// A call centre rings its agents, and the first of them answers
+    Group,
+    /// The same after waiting in a queue, with a disposition in the end
+    Queue,
+    /// The caller gives up in the queue
+    Abandoned,
+    /// No agent answers, and the caller leaves the call centre a message
+    GroupVoicemail,
+    /// The hangup of a call is lost; what follows it proves the end
+    LostHangup,
+    /// A text message comes, and is answered
+    Messages,
+    /// An agent's status changes through a shift
+    AgentStatus,
+    /// With --calls: all of them in turn
+    Mixed,
 }
 
-/// How long the longest of them takes, in milliseconds.
-const LONGEST_MS: i64 = 130_000;
-/// Dialpad's id of the agent.
-const AGENT: i64 = 5_600_000_000_000_001;
+/// How long the longest of them takes, in seconds.
+pub(super) const LONGEST_SECONDS: i64 = 400;
 
 impl Scenario {
-    /// The payloads, in the order of delivery, of a call that is over now. The call's id is made from the time, so that each
-    /// run is a new call.
+    /// The payloads, in the order of delivery, of a call that is over now, at the speed of life and with two agents.
     #[must_use]
     pub fn payloads(self, now: DateTime<Utc>) -> Vec<Value> {
-        let start = now.timestamp_millis() - LONGEST_MS;
-        let call = Leg { start, inbound: !matches!(self, Self::Outbound) };
-        match self {
-            Self::InboundAnswered => vec![
-                call.at(1, "ringing", json!({})),
-                call.at(6, "connected", json!({ "date_connected": start + 6000 })),
-                call.at(41, "hold", json!({ "date_connected": start + 6000 })),
-                call.at(61, "connected", json!({ "date_connected": start + 6000 })),
-                call.at(
-                    122,
-                    "hangup",
-                    json!({
-                        "date_connected": start + 6000, "date_ended": start + 121_000,
-                        "talk_time": 95_000.25, "hold_time": 20_000.0, "duration": 115_000.25,
-                    }),
-                ),
-            ],
-            Self::InboundMissed => vec![
-                call.at(1, "ringing", json!({})),
-                call.at(25, "missed", json!({})),
-                call.at(26, "hangup", json!({ "date_ended": start + 26_000 })),
-            ],
-            Self::Voicemail => {
-                let link = format!("https://dialpad.example/v/{start}");
-                vec![
-                    call.at(1, "ringing", json!({})),
-                    call.at(25, "missed", json!({})),
-                    call.at(26, "voicemail", json!({ "voicemail_link": link })),
-                    call.at(60, "hangup", json!({ "date_ended": start + 59_000, "voicemail_link": link })),
-                    call.at(
-                        72,
-                        "voicemail_uploaded",
-                        json!({
-                            "date_ended": start + 59_000, "voicemail_link": link,
-                            "recording_details": [{
-                                "id": "1", "url": link, "duration": 21_480, "start_time": start + 37_000,
-                                "recording_type": "voicemail",
-                            }],
-                        }),
-                    ),
-                    call.at(
-                        94,
-                        "transcription",
-                        json!({
-                            "date_ended": start + 59_000, "voicemail_link": link,
-                            "transcription_text": "Hi, please call me back about my order. Thanks.",
-                        }),
-                    ),
-                ]
-            }
-            Self::Outbound => {
-                vec![
-                call.at(1, "calling", json!({})),
-                call.at(9, "connected", json!({ "date_connected": start + 8700 })),
-                call.at(70, "hangup", json!({
-                    "date_connected": start + 8700, "date_ended": start + 68_700, "talk_time": 60_000.0,
-                })),
-            ]
-            }
-        }
+        let start = now - TimeDelta::seconds(LONGEST_SECONDS);
+        self.played(Setting { start, speed: 1.0, agents: 2 })
     }
-}
 
-struct Leg {
-    start: i64,
-    inbound: bool,
-}
-
-impl Leg {
-    /// The snapshot after so many seconds.
-    fn at(&self, seconds: i64, state: &str, more: Value) -> Value {
-        let mut payload = json!({
-            "call_id": self.start * 1000,
-            "state": state,
-            "event_timestamp": self.start + seconds * 1000,
-            "date_started": self.start,
-            "direction": if self.inbound { "inbound" } else { "outbound" },
-            "external_number": "+14155550150",
-            "internal_number": "+14155550101",
-            "contact": { "id": 5_700_000_000_000_001_i64, "type": "local", "phone": "+14155550150", "name": "Jo Client" },
-            "target": { "id": AGENT, "type": "user", "phone": "+14155550101", "name": "Ada Sample" },
-            "recording_details": [],
-        });
-        if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
-            payload.extend(more);
+    /// The payloads, in the order of delivery.
+    #[must_use]
+    pub fn played(self, setting: Setting) -> Vec<Value> {
+        let mut script = Script::new(setting);
+        match self {
+            Self::InboundAnswered => people::answered(&mut script),
+            Self::InboundMissed => people::missed(&mut script),
+            Self::Voicemail => people::voicemail(&mut script, true),
+            Self::VoicemailWithoutMessage => people::voicemail(&mut script, false),
+            Self::Outbound => people::outbound(&mut script, true),
+            Self::OutboundUnanswered => people::outbound(&mut script, false),
+            Self::Recorded => people::recorded(&mut script, true),
+            Self::LostHangup => people::recorded(&mut script, false),
+            Self::Parked => people::parked(&mut script),
+            Self::Supervised => people::supervised(&mut script),
+            Self::Blocked => people::blocked(&mut script),
+            Self::Transfer => people::transfer(&mut script),
+            Self::Group => groups::answered(&mut script, false),
+            Self::Queue => groups::answered(&mut script, true),
+            Self::Abandoned => groups::abandoned(&mut script),
+            Self::GroupVoicemail => groups::voicemail(&mut script),
+            Self::Messages => texts::messages(&mut script),
+            Self::AgentStatus => texts::agent_status(&mut script),
+            Self::Mixed => {
+                for (number, scenario) in Self::all().enumerate() {
+                    let later = TimeDelta::milliseconds(i64::try_from(number).unwrap_or(0));
+                    for payload in scenario.played(Setting { start: setting.start + later, ..setting }) {
+                        script.deliver(payload);
+                    }
+                }
+            }
         }
-        payload
+        script.finish()
+    }
+
+    /// The scenario of the call with this number: itself, or each in its turn.
+    #[must_use]
+    pub fn of_call(self, number: usize) -> Self {
+        if self == Self::Mixed { Self::all().cycle().nth(number).unwrap_or(self) } else { self }
+    }
+
+    /// Every scenario that is one story.
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        Self::value_variants().iter().copied().filter(|scenario| *scenario != Self::Mixed)
     }
 }
