@@ -10,6 +10,7 @@ use axum::{
     },
 };
 use chrono::TimeDelta;
+use lambda_http::request::RequestContext;
 use shared::{
     auth::{ApiKey, same_secret},
     domain::ids::AppId,
@@ -92,6 +93,10 @@ impl FromRequestParts<Arc<Deps>> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self> {
         let operator = Self { request_id: request_id(parts) };
+        if deps.config.internal_needs_iam {
+            // Not only the route's business: a request that came by another route must not slip through.
+            return if is_signed(parts) { Ok(operator) } else { Err(Error::UnknownOperator) };
+        }
         let Some(secret) = &deps.config.internal_api_secret else {
             return if deps.config.allow_open_internal { Ok(operator) } else { Err(Error::InternalClosed) };
         };
@@ -100,6 +105,16 @@ impl FromRequestParts<Arc<Deps>> for Operator {
             Some(given) if same_secret(given, secret.expose()) => Ok(operator),
             Some(_) | None => Err(Error::UnknownOperator),
         }
+    }
+}
+
+/// Whether API Gateway has checked a signature and found that IAM allows the request.
+fn is_signed(parts: &Parts) -> bool {
+    match parts.extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref()).is_some()
+        }
+        Some(_) | None => false,
     }
 }
 

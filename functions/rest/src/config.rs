@@ -12,6 +12,9 @@ pub struct Config {
     pub connections_table: Option<String>,
     /// `INTERNAL_API_SECRET`: what operators show; without it `/internal` is closed.
     pub internal_api_secret: Option<Secret>,
+    /// `INTERNAL_AUTHORIZATION`: whether API Gateway lets only signed requests of IAM principals through to `/internal`
+    /// (`iam`), so that the secret is not looked at (`secret`).
+    pub internal_needs_iam: bool,
     /// `ALLOW_OPEN_INTERNAL`: whether `/internal` is open while it has no secret. Only the local server sets it.
     pub allow_open_internal: bool,
     /// `CORS_ALLOWED_ORIGINS`: who may call `/api` from a browser.
@@ -38,6 +41,11 @@ impl Config {
             database_url: Secret::new(env.required("DATABASE_URL")?),
             connections_table: env.optional("CONNECTIONS_TABLE").map(str::to_owned),
             internal_api_secret: env.secret("INTERNAL_API_SECRET"),
+            internal_needs_iam: match env.optional("INTERNAL_AUTHORIZATION") {
+                None | Some("secret") => false,
+                Some("iam") => true,
+                Some(_) => return Err(Error::Invalid("INTERNAL_AUTHORIZATION")),
+            },
             allow_open_internal: env.parsed("ALLOW_OPEN_INTERNAL", false)?,
             cors_origins: origins(env.optional("CORS_ALLOWED_ORIGINS").unwrap_or_default())?,
             public_http_url: url(env, "PUBLIC_HTTP_URL"),
@@ -83,6 +91,16 @@ mod tests {
         assert_eq!(
             config("CORS_ALLOWED_ORIGINS", "a\u{1}").unwrap_err(),
             Error::Invalid("CORS_ALLOWED_ORIGINS")
+        );
+    }
+
+    #[test]
+    fn operators_have_a_secret_unless_iam_decides() {
+        assert!(!config("INTERNAL_AUTHORIZATION", "secret").unwrap().internal_needs_iam);
+        assert!(config("INTERNAL_AUTHORIZATION", "iam").unwrap().internal_needs_iam);
+        assert_eq!(
+            config("INTERNAL_AUTHORIZATION", "IAM").unwrap_err(),
+            Error::Invalid("INTERNAL_AUTHORIZATION")
         );
     }
 

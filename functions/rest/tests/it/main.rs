@@ -8,6 +8,7 @@ mod deliveries;
 mod diagnostics;
 mod document;
 mod events;
+mod iam;
 mod isolation;
 mod keys;
 mod lists;

@@ -83,6 +83,7 @@ pub(crate) fn config(url: &str, more: &[(&str, &str)]) -> Config {
     Config::from_env(&Env::from([
         ("DATABASE_URL", value("DATABASE_URL")),
         ("INTERNAL_API_SECRET", value("INTERNAL_API_SECRET")),
+        ("INTERNAL_AUTHORIZATION", value("INTERNAL_AUTHORIZATION")),
         ("ALLOW_OPEN_INTERNAL", value("ALLOW_OPEN_INTERNAL")),
         ("CORS_ALLOWED_ORIGINS", value("CORS_ALLOWED_ORIGINS")),
         ("PUBLIC_HTTP_URL", value("PUBLIC_HTTP_URL")),
