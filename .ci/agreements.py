@@ -1,7 +1,9 @@
 """Where two places say the same thing, they must agree.
 
 - The environment in template.yaml and what each function's config.rs reads.
-- A function's policy and the AWS clients that it links.
+- A function's role, the AWS clients that it links, and the calls that it makes with them.
+- The connections that functions may hold, and the parameter that promises how many.
+- The routes that template.yaml writes out, and those of the functions.
 - What the functions need of the template beyond names: time-outs, batches, routes.
 - docs/dependencies.md and the manifests.
 """
@@ -14,10 +16,27 @@ import tomllib
 
 import yaml
 
+# Each service, the crate that is its client, and where `shared` calls it.
 SERVICES = {
-    "dynamodb": "aws-sdk-dynamodb",
-    "execute-api": "aws-sdk-apigatewaymanagement",
-    "sqs": "aws-sdk-sqs",
+    "dynamodb": ("aws-sdk-dynamodb", "shared/src/registry"),
+    "execute-api": ("aws-sdk-apigatewaymanagement", "shared/src/push"),
+    "sqs": ("aws-sdk-sqs", "shared/src/queue"),
+}
+
+# What Lambda itself does with the role of a function that a queue triggers.
+POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+# Actions for which the service knows no resource, so that a policy must say "any".
+WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    # Describe… has none; Lambda checks the others on any, before an interface exists.
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
 }
 
 problems = []
@@ -56,6 +75,51 @@ functions = {
 folders = {path.name for path in pathlib.Path("functions").iterdir() if path.is_dir()}
 check(folders == set(functions), f"functions/ and template.yaml: {sorted(folders ^ set(functions))} in one only")
 
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def statements(properties):
+    """(action, resource) of each statement of a role and of the policies that the template attaches to it."""
+    documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+    for policy in documents:
+        for statement in policy["Statement"]:
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    yield action, repr(resource)
+
+
+def calls(service, module, binary):
+    """The actions behind the calls that a function makes, by the methods of `shared` that it names."""
+    text = "\n".join(path.read_text() for path in pathlib.Path(module).glob("**/*.rs")).split("#[cfg(test)]")[0]
+    bodies = dict(re.findall(r"async fn (\w+)(.*?)(?=\n    (?:pub )?(?:async )?fn |\Z)", text, flags=re.S))
+    sources = "\n".join(path.read_text() for path in pathlib.Path("functions", binary, "src").glob("**/*.rs"))
+    receiver = {"dynamodb": r"registry", "execute-api": r"push\w*|pusher", "sqs": r"\w*queue"}[service]
+    named = {name for name in bodies if re.search(rf"\b(?:{receiver})\s*\.\s*{name}\(", sources)}
+    while more := {name for name in bodies for used in named if f"self.{name}(" in bodies[used]} - named:
+        named |= more
+    operations = {
+        operation for name in named for operation in re.findall(r"\.(\w+)\(\)", bodies[name]) if operation in OPERATIONS
+    }
+    return {f"{service}:{OPERATIONS[operation]}" for operation in operations}
+
+
+# The SDK's methods, and the actions that IAM knows them by.
+OPERATIONS = {
+    "delete_connection": "ManageConnections",
+    "delete_item": "DeleteItem",
+    "get_item": "GetItem",
+    "post_to_connection": "ManageConnections",
+    "put_item": "PutItem",
+    "query": "Query",
+    "scan": "Scan",
+    "send_message": "SendMessage",
+}
+
+holders = {}
+
 for binary, (name, properties) in functions.items():
     check(name == f"{binary.capitalize()}Function", f"{name}: is {binary}")
 
@@ -72,24 +136,38 @@ for binary, (name, properties) in functions.items():
     problems += [f"{name}: {variable} is read and not set" for variable in sorted(reads - sets)]
     problems += [f"{name}: {variable} is set and not read" for variable in sorted(sets - reads)]
 
-    actions = set()
-    for policy in properties.get("Policies", []):
-        for statement in policy["Statement"]:
-            action = statement["Action"]
-            actions |= set(action if isinstance(action, list) else [action])
-            for resource in statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]:
-                check(resource != "*", f"{name}: a policy allows any resource")
-    check(not any("*" in action for action in actions), f"{name}: a policy allows any action")
+    role = properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")
+    check(role == f"{binary.capitalize()}Role", f"{name}: has the role {role}")
+    allowed = list(statements(resources[role]["Properties"]))
+    actions = {action for action, _ in allowed}
+    events = properties.get("Events", {}).values()
+    queues = {event["Properties"]["Queue"]["Fn::GetAtt"] for event in events if event["Type"] == "SQS"}
+    polled = {resource for action, resource in allowed if action in POLLING}
+    check(polled == {repr({"Fn::GetAtt": queue}) for queue in queues}, f"{role}: polls {sorted(polled)}")
+    actions -= POLLING
     command = ["cargo", "tree", "--locked", "-p", binary, "-e", "normal", "--prefix", "none", "--format", "{p}"]
     tree = subprocess.run(command, capture_output=True, text=True)
     if tree.returncode != 0:
         sys.exit(tree.stderr)
     linked = {line.split()[0] for line in tree.stdout.splitlines() if line}
-    for service, crate in SERVICES.items():
+    needed = set()
+    for service, (crate, module) in SERVICES.items():
         may = any(action.startswith(f"{service}:") for action in actions)
         links = crate in linked
         check(links or not may, f"{name}: may use {service} and does not link {crate}")
         check(may or not links, f"{name}: links {crate} and may not use it")
+        if links:
+            needed |= calls(service, module, binary)
+    problems += [f"{role}: lacks {action}, which the code calls" for action in sorted(needed - actions)]
+    problems += [f"{role}: allows {action}, which no code calls" for action in sorted(actions - needed)]
+
+    # Every function that opens connections has its part of what the parameter allows.
+    if "deadpool-postgres" in linked or "tokio-postgres" in linked:
+        main = pathlib.Path("functions", binary, "src", "main.rs").read_text()
+        opened = re.search(r"with_connections\((\d+)\)", main)
+        holders[binary.capitalize()] = int(opened[1]) if opened else 1
+        reserved = {"Fn::If": ["BoundsConnections", {"Fn::FindInMap": ["Concurrency", {"Ref": "DatabaseConnections"}, binary.capitalize()]}, {"Ref": "AWS::NoValue"}]}
+        check(properties.get("ReservedConcurrentExecutions") == reserved, f"{name}: its connections are not bounded")
 
     # A message must not come back while it is being worked on.
     for event in properties.get("Events", {}).values():
@@ -102,6 +180,24 @@ for binary, (name, properties) in functions.items():
                 f"{name}: does not report which messages failed",
             )
 
+for name, resource in resources.items():
+    if resource["Type"] not in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        continue
+    properties = resource["Properties"]
+    if "PolicyDocument" in properties:
+        properties = {"Policies": [properties]}
+    for action, resource in statements(properties):
+        check("*" not in action, f"{name}: allows any action: {action}")
+        check(resource != repr("*") or action in WITHOUT_RESOURCE, f"{name}: allows {action} on any resource")
+
+for promised, row in template["Mappings"]["Concurrency"].items():
+    if promised == "unlimited":
+        continue
+    most = sum(row[function] * connections for function, connections in holders.items())
+    check(most <= int(promised), f"Concurrency: {most} connections where {promised} are promised")
+    # The schedule's runs are not the queue's: one that ends, and the next.
+    check(row["Processor"] >= row["ProcessorMessages"] + 2, f"Concurrency: {promised} leaves no room for the schedule")
+
 sweep = int(functions["processor"][1]["Environment"]["Variables"]["PROCESSOR_SWEEP_SECONDS"])
 check(sweep < functions["processor"][1]["Timeout"], "ProcessorFunction: a sweep takes as long as the time-out")
 
@@ -111,6 +207,8 @@ routes = {
     for event in properties.get("Events", {}).values()
     if event["Type"] == "HttpApi"
 }
+for path, methods in resources["HttpApi"]["Properties"]["DefinitionBody"]["paths"].items():
+    check(("ANY", path) in routes and list(methods) == ["x-amazon-apigateway-any-method"], f"HttpApi: {path} is no function's route")
 throttled = set(resources["HttpApi"]["Properties"]["RouteSettings"])
 known = {f"{method} {path}" for method, path in routes}
 check(throttled <= known, f"HttpApi: settings for {sorted(throttled - known)}, which are no routes")
