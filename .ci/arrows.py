@@ -31,11 +31,11 @@ TWELVE = [
 AWS = ("aws-",)
 NEVER_LINKED = {
     "shared": (*AWS, "axum", "deadpool", "hyper", "lambda", "rustls", "tokio"),
-    "webhook": ("aws-sdk-apigatewaymanagement", "aws-sdk-dynamodb"),
+    "webhook": ("aws-sdk-apigatewaymanagement", "aws-sdk-dynamodb", "schemars"),
     "rest": ("aws-sdk-apigatewaymanagement",),
-    "websocket": ("aws-sdk-apigatewaymanagement", "aws-sdk-sqs"),
-    "processor": ("aws-sdk-apigatewaymanagement", "aws-sdk-dynamodb"),
-    "broadcaster": ("aws-sdk-sqs", "deadpool", "tokio-postgres"),
+    "websocket": ("aws-sdk-apigatewaymanagement", "aws-sdk-sqs", "schemars"),
+    "processor": ("aws-sdk-apigatewaymanagement", "aws-sdk-dynamodb", "schemars"),
+    "broadcaster": ("aws-sdk-sqs", "deadpool", "schemars", "tokio-postgres"),
     "migrator": AWS,
 }
 
@@ -99,6 +99,8 @@ for path, text in texts.items():
         named |= set(re.findall(r"(?:^|,)\s*(\w+)", group))
     if module == "domain":
         problems += [f"{path}: the domain names crate::{name}" for name in sorted(named - {"domain"})]
+        # A schema is derived where the type stands, and only where the feature is on.
+        text = re.sub(r'#\[cfg_attr\(feature = "schema", derive\(schemars::JsonSchema\)\)\]', "", text)
         found = re.findall(rf"\b({'|'.join(outsiders)})(?:::|;)", text)
         found += re.findall(r"\bstd::(?:env|fs|net|process|thread)\b", text)
         problems += [f"{path}: the domain names {name}" for name in sorted(set(found))]

@@ -26,6 +26,8 @@ pub mod postgres;
 pub mod push;
 #[cfg(feature = "registry")]
 pub mod registry;
+#[cfg(feature = "schema")]
+mod schema;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "testing")]

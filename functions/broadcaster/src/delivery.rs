@@ -5,9 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use futures_util::{StreamExt as _, future::try_join_all, stream};
 use shared::{
     clock::Clock,
-    domain::ids::AppId,
+    domain::{
+        ids::AppId,
+        socket::{CloseReason, Notice},
+    },
     push::{Delivery, Pusher},
-    queue::{Close, CloseReason, Entry},
+    queue::{Close, Entry},
     registry::{self, Connection, Registry},
     telemetry::Chain,
 };
@@ -99,7 +102,8 @@ impl Broadcaster {
 
     /// Closes a socket after a last frame that says why: API Gateway itself can only say 1000.
     async fn close(&self, connection: &Connection, reason: CloseReason) {
-        let frame = serde_json::json!({ "event": "connection.closing", "reason": reason }).to_string();
+        // Two names: it can always be written.
+        let frame = serde_json::to_string(&Notice::Closing { reason }).unwrap_or_default();
         if let Err(error) = self.pusher.post(&connection.id, &frame).await {
             warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not say why a socket is closed");
         }

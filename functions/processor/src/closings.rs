@@ -1,8 +1,8 @@
 //! Sockets outlive what they were opened with: the sweep has them closed.
 
 use shared::{
-    domain::ids::AppId,
-    queue::{Close, CloseReason, PushMessage},
+    domain::{ids::AppId, socket::CloseReason},
+    queue::{Close, PushMessage},
     store::closings,
     telemetry::Chain,
 };

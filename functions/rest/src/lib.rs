@@ -12,6 +12,7 @@ mod config;
 mod conventions;
 mod deliveries;
 mod diagnostics;
+mod documents;
 mod error;
 mod events;
 mod extract;
@@ -34,7 +35,7 @@ pub use config::{Config, Origins};
 use std::{convert::Infallible, fmt, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::DefaultBodyLimit,
     http::{
@@ -52,7 +53,7 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::error::Error;
+use crate::{documents::Documents, error::Error};
 
 /// The largest body, but for a batch.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -89,7 +90,10 @@ pub fn router(deps: Deps) -> Router {
     let cors = cors(&deps.config.cors_origins);
     let service = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(health::running))
-        .routes(routes!(health::health));
+        .routes(routes!(health::health))
+        .routes(routes!(documents::openapi))
+        .routes(routes!(documents::asyncapi))
+        .routes(routes!(documents::docs));
     let app = OpenApiRouter::new()
         .routes(routes!(calls::list))
         .routes(routes!(calls::active))
@@ -136,10 +140,9 @@ pub fn router(deps: Deps) -> Router {
     };
     let (router, mut document) = open_to_browsers.merge(operator).split_for_parts();
     openapi::complete(&mut document);
-    let document = axum::Json(document);
     let router = router
-        .route("/openapi.json", axum::routing::get(async move || document.clone()))
         .fallback(no_route)
+        .layer(Extension(Documents::new(document)))
         .layer(from_fn(conventions::note_route))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::new(deps));

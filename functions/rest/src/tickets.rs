@@ -16,7 +16,7 @@ use shared::{
 use utoipa::ToSchema;
 
 use crate::{
-    Deps,
+    Config, Deps,
     auth::{AppCaller, PublicUrl},
     error::{Error, Result},
     extract::{CrmUserId, NoParameters, OptionalJson, Query},
@@ -86,7 +86,7 @@ pub(crate) async fn issue(
     tickets::insert(&*db, new, now).await?;
     let (app_id, request_id) = (caller.app_id, caller.request_id);
     tracing::info!(component = "WebSocket", %app_id, request_id, of_a_user = crm_user_id.is_some(), "ticket issued");
-    let socket = deps.config.public_ws_url.clone().unwrap_or_else(|| beside(&url));
+    let socket = socket_url(&deps.config, &url);
     let issued = IssuedTicket {
         success: true,
         url: format!("{socket}?ticket={}", ticket.expose()),
@@ -95,6 +95,11 @@ pub(crate) async fn issue(
         resume: after.map(|after| Resume { action: "resume", after }),
     };
     Ok((StatusCode::CREATED, axum::Json(issued)).into_response())
+}
+
+/// Where sockets are opened.
+pub(crate) fn socket_url(config: &Config, http: &PublicUrl) -> String {
+    config.public_ws_url.clone().unwrap_or_else(|| beside(http))
 }
 
 /// Where sockets are when both APIs have one address, as on the local server.

@@ -7,7 +7,6 @@ mod error;
 mod message;
 
 pub use config::Config;
-pub use message::{Replay, Reply};
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use http::HeaderValue;
@@ -44,7 +43,7 @@ pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -
         _ => {
             let reply =
                 message::reply(sockets, &connection_id, event.body.as_deref().unwrap_or_default()).await;
-            answer(200, Some(reply.to_json()))
+            answer(200, Some(reply))
         }
     }
 }

@@ -1,9 +1,12 @@
 //! What a client says, and what it is answered, by route response.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::{
-    domain::ids::AppId,
+    domain::{
+        ids::AppId,
+        socket::{self, Pong, Refusal, RefusalCode, Request},
+    },
     registry::Connection,
     store::{
         self,
@@ -22,95 +25,36 @@ const ENVELOPE_BYTES: usize = 256;
 /// How many entries are read for one reply. Frames below 200 bytes do not exist, so more would not fit.
 const MAX_EVENTS: i64 = 150;
 
-/// What a client may say.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-enum Request {
-    /// Keeps the socket open, and asks whether anything was missed.
-    Ping {
-        #[serde(default)]
-        after: Option<place::Seq>,
-    },
-    /// Asks for what came after a place in the log.
-    Resume { after: place::Seq },
-}
-
-/// Places in the log: never negative.
-mod place {
-    use serde::{Deserialize, Deserializer, de::Error as _};
-
-    /// A place in the log.
-    #[derive(Clone, Copy, Debug)]
-    pub(super) struct Seq(pub(super) i64);
-
-    impl<'de> Deserialize<'de> for Seq {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let seq = i64::deserialize(deserializer)?;
-            if seq < 0 { Err(D::Error::custom("after is negative")) } else { Ok(Self(seq)) }
-        }
-    }
-}
-
-/// What a client is answered.
-#[derive(Debug, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Reply {
-    /// To a ping.
-    Pong {
-        /// The app's last event.
-        seq: i64,
-        /// How many events after the client's place this connection may see.
-        count: i64,
-    },
-    /// To a resume.
-    Replay(Replay),
-    /// To what could not be done.
-    Error {
-        /// Stable name to program against.
-        code: &'static str,
-        /// The same in words.
-        message: &'static str,
-    },
-}
+/// What a client is answered, with frames as the log has them.
+type Reply = socket::Reply<Box<RawValue>>;
 
 /// A page of the log.
-#[derive(Debug, Serialize)]
-pub struct Replay {
-    /// The frames exactly as they were sent.
-    pub events: Vec<Box<RawValue>>,
-    /// The last place that was looked at: ask again from here.
-    pub seq: i64,
-    /// Whether there is more.
-    pub has_more: bool,
-    /// False when the log no longer reaches back that far: load the lists again, then follow from `seq`.
-    pub recovered: bool,
+type Replay = socket::Replay<Box<RawValue>>;
+
+const UNAVAILABLE: Reply = refusal(RefusalCode::Unavailable, "the event log is away; try again");
+const MALFORMED: Reply = refusal(RefusalCode::Malformed, "send a JSON object with an action");
+const NO_PLACE: Reply = refusal(RefusalCode::Malformed, "after is a whole number, not negative");
+const UNKNOWN_ACTION: Reply = refusal(RefusalCode::UnknownAction, "the actions are ping and resume");
+const NOT_CONNECTED: Reply = refusal(RefusalCode::NotConnected, "this connection was dropped; connect again");
+
+const fn refusal(code: RefusalCode, message: &'static str) -> Reply {
+    Reply::Error(Refusal { code, message })
 }
 
-impl Reply {
-    /// The frame.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        // Strings, numbers and text that is JSON already: nothing here can fail to be written.
-        serde_json::to_string(self).unwrap_or_default()
-    }
+/// Answers one message: gives the frame that goes back.
+pub(crate) async fn reply(sockets: &Sockets, connection_id: &str, body: &str) -> String {
+    // Strings, numbers and text that is JSON already: nothing here can fail to be written.
+    serde_json::to_string(&answer_to(sockets, connection_id, body).await).unwrap_or_default()
 }
 
-const UNAVAILABLE: Reply = Reply::Error { code: "unavailable", message: "the event log is away; try again" };
-
-/// Answers one message.
-pub(crate) async fn reply(sockets: &Sockets, connection_id: &str, body: &str) -> Reply {
+async fn answer_to(sockets: &Sockets, connection_id: &str, body: &str) -> Reply {
     let request = match parse(body) {
         Ok(request) => request,
         Err(reply) => return reply,
     };
     let connection = match sockets.registry.find(connection_id).await {
         Ok(Some(connection)) => connection,
-        Ok(None) => {
-            return Reply::Error {
-                code: "not_connected",
-                message: "this connection was dropped; connect again",
-            };
-        }
+        Ok(None) => return NOT_CONNECTED,
         Err(error) => {
             warn!(component = "WebSocket", connection_id, error = %Chain(&error), "connection unknown");
             return UNAVAILABLE;
@@ -129,14 +73,10 @@ fn parse(body: &str) -> Result<Request, Reply> {
         #[serde(borrow)]
         action: std::borrow::Cow<'a, str>,
     }
-    let malformed = Reply::Error { code: "malformed", message: "send a JSON object with an action" };
-    let Ok(named) = serde_json::from_str::<Named<'_>>(body) else { return Err(malformed) };
+    let Ok(named) = serde_json::from_str::<Named<'_>>(body) else { return Err(MALFORMED) };
     match named.action.as_ref() {
-        "ping" | "resume" => serde_json::from_str(body).map_err(|_| Reply::Error {
-            code: "malformed",
-            message: "after is a whole number, not negative",
-        }),
-        _ => Err(Reply::Error { code: "unknown_action", message: "the actions are ping and resume" }),
+        "ping" | "resume" => serde_json::from_str(body).map_err(|_| NO_PLACE),
+        _ => Err(UNKNOWN_ACTION),
     }
 }
 
@@ -147,7 +87,7 @@ async fn answer(sockets: &Sockets, connection: &Connection, request: Request) ->
         Request::Ping { after } => {
             let after = after.map_or(i64::MAX, |after| after.0);
             let (seq, count) = event_log::count(&*db, connection.app_id, audience, after).await?;
-            Ok(Reply::Pong { seq, count })
+            Ok(Reply::Pong(Pong { seq, count }))
         }
         Request::Resume { after } => {
             let stretch = event_log::read(&*db, connection.app_id, audience, after.0, MAX_EVENTS).await?;
@@ -219,7 +159,7 @@ mod tests {
     fn a_reply_stays_below_the_frame_limit_and_says_where_to_go_on() {
         let replay = page(0, stretch(1, 5, 10_000));
         assert_eq!((replay.events.len(), replay.seq, replay.has_more, replay.recovered), (3, 3, true, true));
-        assert!(Reply::Replay(replay).to_json().len() <= MAX_REPLY_BYTES);
+        assert!(serde_json::to_string(&Reply::Replay(replay)).unwrap().len() <= MAX_REPLY_BYTES);
     }
 
     #[test]
@@ -256,8 +196,8 @@ mod tests {
             (r#"{"action":"ping","after":1.5}"#, "malformed"),
         ] {
             match parse(body) {
-                Err(Reply::Error { code: given, .. }) => assert_eq!(given, code, "{body}"),
-                other => panic!("{body}: {other:?}"),
+                Err(reply) => assert_eq!(serde_json::to_value(&reply).unwrap()["code"], code, "{body}"),
+                Ok(request) => panic!("{body}: {request:?}"),
             }
         }
         assert!(matches!(parse(r#"{"action":"ping","extra":1}"#), Ok(Request::Ping { after: None })));

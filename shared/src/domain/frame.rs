@@ -14,6 +14,7 @@ pub const MAX_FRAME_BYTES: usize = 24 * 1024;
 
 /// The name of a client event. Clients ignore names they do not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum EventName {
     /// A user's phone rings, or dials.
     #[serde(rename = "call.ring")]
@@ -62,8 +63,62 @@ pub enum EventName {
     AgentStatus,
 }
 
+/// What an event is about, and so which frame tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A call: [`CallFrame`].
+    Call,
+    /// A message that a caller left: [`VoicemailFrame`].
+    Voicemail,
+    /// A text message: [`MessageFrame`].
+    Message,
+    /// What an agent does: [`AgentFrame`].
+    Agent,
+}
+
+impl EventName {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::CallRing,
+        Self::CallQueued,
+        Self::CallStarted,
+        Self::CallHeld,
+        Self::CallResumed,
+        Self::CallParked,
+        Self::CallEnded,
+        Self::CallUpdated,
+        Self::CallRecording,
+        Self::VoicemailReceived,
+        Self::VoicemailUpdated,
+        Self::MessageReceived,
+        Self::MessageSent,
+        Self::MessageStatus,
+        Self::AgentStatus,
+    ];
+
+    /// What it is about.
+    #[must_use]
+    pub const fn subject(self) -> Subject {
+        match self {
+            Self::CallRing
+            | Self::CallQueued
+            | Self::CallStarted
+            | Self::CallHeld
+            | Self::CallResumed
+            | Self::CallParked
+            | Self::CallEnded
+            | Self::CallUpdated
+            | Self::CallRecording => Subject::Call,
+            Self::VoicemailReceived | Self::VoicemailUpdated => Subject::Voicemail,
+            Self::MessageReceived | Self::MessageSent | Self::MessageStatus => Subject::Message,
+            Self::AgentStatus => Subject::Agent,
+        }
+    }
+}
+
 /// What every frame of the event log begins with.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Envelope {
     /// What happened.
     pub event: EventName,
@@ -81,6 +136,7 @@ pub struct Envelope {
 
 /// A frame about a call.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallFrame<'a> {
     /// What, which, when.
     #[serde(flatten)]
@@ -136,6 +192,7 @@ pub struct CallFrame<'a> {
 
 /// A frame about a voicemail.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VoicemailFrame<'a> {
     /// What, which, when.
     #[serde(flatten)]
@@ -179,6 +236,7 @@ pub struct VoicemailFrame<'a> {
 
 /// A frame about a text message.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageFrame<'a> {
     /// What, which, when.
     #[serde(flatten)]
@@ -222,6 +280,7 @@ pub struct MessageFrame<'a> {
 
 /// A frame about what an agent does.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentFrame<'a> {
     /// What, which, when.
     #[serde(flatten)]

@@ -5,4 +5,5 @@ pub mod call;
 pub mod frame;
 pub mod ids;
 pub mod message;
+pub mod socket;
 pub mod time;

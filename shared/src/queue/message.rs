@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::ids::AppId;
+use crate::domain::{ids::AppId, socket::CloseReason};
 
 /// A message of the event queue, from `webhook` to `processor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,16 +52,6 @@ pub struct Close {
     pub key_ids: Option<Vec<Uuid>>,
     /// Why.
     pub reason: CloseReason,
-}
-
-/// Why a socket is closed, as its client is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CloseReason {
-    /// Its key was revoked, rotated, or expired.
-    KeyRevoked,
-    /// Its app is not active any more.
-    AppInactive,
 }
 
 impl PushMessage {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use shared::{
     domain::{
         call::Moment,
-        frame::{CallFrame, Envelope, EventName, VoicemailFrame},
+        frame::{CallFrame, Envelope, EventName, Subject, VoicemailFrame},
         ids::DialpadId,
         time::seconds,
     },
@@ -55,7 +55,7 @@ fn versions(change: &Change) -> Vec<i64> {
 }
 
 fn is_about_voicemail(event: EventName) -> bool {
-    matches!(event, EventName::VoicemailReceived | EventName::VoicemailUpdated)
+    event.subject() == Subject::Voicemail
 }
 
 fn call_frame(

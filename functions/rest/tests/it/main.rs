@@ -7,6 +7,7 @@ mod conventions;
 mod deliveries;
 mod diagnostics;
 mod document;
+mod documents;
 mod events;
 mod iam;
 mod isolation;
