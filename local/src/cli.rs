@@ -8,6 +8,7 @@ use shared::telemetry::Chain;
 use crate::{
     bench, console,
     database::{Database, Wanted},
+    journal::Journal,
     serve,
     settings::{Settings, root},
     simulate, tail, telemetry,
@@ -73,23 +74,25 @@ impl Cli {
         };
         match self.command.unwrap_or(Command::Serve(self.serve)) {
             Command::Serve(arguments) => {
-                telemetry::start(&settings, arguments.verbose);
-                end(serve::run(arguments, &settings).await)
+                let journal = Journal::start(&settings, &arguments.shown, arguments.ephemeral);
+                let code = end(serve::run(arguments, &settings, &journal).await);
+                journal.flush();
+                code
             }
             Command::Bench(arguments) => {
-                telemetry::start(&settings, false);
+                telemetry::start(&settings);
                 end(bench::run(arguments).await)
             }
             Command::Tail(arguments) => {
-                telemetry::start(&settings, false);
+                telemetry::start(&settings);
                 end(tail::run(arguments).await)
             }
             Command::Simulate(arguments) => {
-                telemetry::start(&settings, false);
+                telemetry::start(&settings);
                 end(simulate::run(arguments, &settings).await)
             }
             Command::Migrate(arguments) => {
-                telemetry::start(&settings, false);
+                telemetry::start(&settings);
                 end(migrate(&arguments, &settings).await)
             }
         }

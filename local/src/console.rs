@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::urls::PublicUrls;
 
+/// What the other commands take when they are told no port.
+const DEFAULT_PORT: &str = "4000";
+
 /// Says what is going on, or what went wrong.
 pub fn progress(line: &str) {
     // Nothing can be done for somebody who closed the terminal.
@@ -13,20 +16,21 @@ pub fn progress(line: &str) {
 }
 
 /// Says that everything is ready, for a person.
-pub fn ready(urls: &PublicUrls, database_url: &str, poll_seconds: &str, port_argument: Option<u16>) {
+pub fn ready(urls: &PublicUrls, database_url: Option<&str>, poll_seconds: &str) {
     let PublicUrls { http, ws, .. } = urls;
-    let simulate_url = port_argument.map(|port| format!(" --port {port}")).unwrap_or_default();
+    let port = http.rsplit(':').next().filter(|port| *port != DEFAULT_PORT);
+    let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
+    let database = database_url.map(|url| format!("export DATABASE_URL={url}\n\n")).unwrap_or_default();
     let text = format!(
         "Server is running on {http}\n\
          WebSocket server available at {ws}\n\
          Webhook event processor started (polling every {poll_seconds}s)\n\
          \n\
-         export DATABASE_URL={database_url}\n\
-         \n\
+         {database}\
          Things to try:\n  \
            curl {http}/\n  \
            curl -X POST {http}/internal/apps -H 'content-type: application/json' -d '{{\"name\":\"My CRM\"}}'\n  \
-           cargo run -p local -- simulate inbound-answered{simulate_url}\n",
+           cargo run -p local -- simulate inbound-answered{port}\n",
     );
     print(&text);
 }
@@ -35,12 +39,15 @@ pub fn ready(urls: &PublicUrls, database_url: &str, poll_seconds: &str, port_arg
 pub fn ready_for_script(urls: &PublicUrls, database_url: &str) {
     #[derive(Serialize)]
     struct Ready<'a> {
+        component: &'a str,
+        message: &'a str,
         edge: &'a str,
         ws: &'a str,
         aws: &'a str,
         database_url: &'a str,
     }
-    let ready = Ready { edge: &urls.http, ws: &urls.ws, aws: &urls.aws, database_url };
+    let PublicUrls { http, ws, aws } = urls;
+    let ready = Ready { component: "Local", message: "ready", edge: http, ws, aws, database_url };
     // Text has no way of failing to be JSON.
     print(&format!("{}\n", serde_json::to_string(&ready).unwrap_or_default()));
 }

@@ -1,10 +1,14 @@
 //! The database: the one the user names, else a private Postgres.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
+use axum::http::Uri;
 use shared::postgres::{Options, Server};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, Source, root};
 
 /// The flag, and the variable of the environment or of `.env`, that names a database.
 const VARIABLE: &str = "DATABASE_URL";
@@ -37,9 +41,17 @@ pub enum Error {
     /// The private server did not start.
     #[error("starting Postgres: set {VARIABLE} or --database-url to use a server of your own")]
     Start(#[from] shared::postgres::Error),
+    /// The database that was named cannot be used.
+    #[error("{choice} cannot be used")]
+    Chosen {
+        /// Which one it is, and who named it.
+        choice: Choice,
+        /// Why.
+        source: shared::migrate::Error,
+    },
     /// The migrations were not applied.
-    #[error("applying the migrations")]
-    Migrate(#[from] shared::migrate::Error),
+    #[error("applying the migrations to the database in {}", .0.display())]
+    Migrate(PathBuf, #[source] shared::migrate::Error),
     /// A file or a thread of the start failed.
     #[error("keeping the private database")]
     Io(#[from] std::io::Error),
@@ -48,11 +60,14 @@ pub enum Error {
 impl Database {
     /// Finds or starts the database and applies the migrations.
     pub async fn start(wanted: &Wanted, settings: &Settings, say: fn(&str)) -> Result<Self, Error> {
-        let database = match chosen_url(wanted, settings) {
-            Some(url) => Self { url, server: None },
-            None => Self::start_private(wanted.clone(), say).await?,
+        let (database, choice) = match choose(wanted, settings) {
+            Some(choice) => (Self { url: choice.url.clone(), server: None }, Some(choice)),
+            None => (Self::start_private(wanted.clone(), say).await?, None),
         };
-        let report = shared::migrate::apply(&database.url).await?;
+        let report = shared::migrate::apply(&database.url).await.map_err(|source| match choice {
+            Some(choice) => Error::Chosen { choice, source },
+            None => Error::Migrate(wanted.data.clone(), source),
+        })?;
         if !report.applied.is_empty() {
             say(&format!("applied {}", report.applied.join(", ")));
         }
@@ -63,6 +78,12 @@ impl Database {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether it is the private one.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.server.is_some()
     }
 
     /// Stops a private server.
@@ -94,17 +115,46 @@ impl Database {
     }
 }
 
-/// The URL the user chose, if any.
+/// The database that the user chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    url: String,
+    /// Where it was named; none: on the command line.
+    source: Option<Source>,
+}
+
+impl fmt::Display for Choice {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.source {
+            None => write!(f, "the database of --database-url"),
+            Some(Source::Environment) => write!(f, "the database of {VARIABLE} in the environment"),
+            Some(Source::File) => {
+                write!(f, "the database of {VARIABLE} in {}", root().join(".env").display())
+            }
+        }?;
+        let url: Uri = self.url.parse().unwrap_or_default();
+        match (url.scheme_str(), url.host()) {
+            (Some("postgres" | "postgresql"), Some(host)) => {
+                let (name, port) = (url.path().trim_start_matches('/'), url.port_u16().unwrap_or(5432));
+                write!(f, " ({name} on {host}, port {port})")
+            }
+            _ => write!(f, " (which is no postgres://user:password@host:port/database)"),
+        }
+    }
+}
+
+/// The database that the user chose, if any.
 ///
 /// A shell in which the line `export DATABASE_URL=…` of an earlier start was run names the private server, which is
 /// not running now: that is no choice of another one.
-fn chosen_url(wanted: &Wanted, settings: &Settings) -> Option<String> {
+fn choose(wanted: &Wanted, settings: &Settings) -> Option<Choice> {
     if wanted.url.is_some() || wanted.is_ephemeral {
-        return wanted.url.clone();
+        return wanted.url.clone().map(|url| Choice { url, source: None });
     }
-    let url = settings.get(VARIABLE)?;
+    let (url, source) = settings.find(VARIABLE)?;
     let is_private = std::fs::read_to_string(record(&wanted.data)).is_ok_and(|private| private == url);
-    (!is_private).then(|| url.to_owned())
+    (!is_private).then(|| Choice { url: url.to_owned(), source: Some(source) })
 }
 
 /// Where the URL of the private server is kept.
@@ -122,6 +172,10 @@ mod tests {
         Wanted { url: None, data: data.to_owned(), is_ephemeral: false, bin_dir: None }
     }
 
+    fn choice(url: &str, source: Source) -> Choice {
+        Choice { url: url.to_owned(), source: Some(source) }
+    }
+
     #[test]
     fn the_exported_url_of_an_earlier_start_is_no_choice_of_another_server() {
         let folder = std::env::temp_dir().join(format!("local-database-{}", std::process::id()));
@@ -129,9 +183,10 @@ mod tests {
         std::fs::write(record(&folder), "postgres://postgres@127.0.0.1:5000/postgres").unwrap();
         let own =
             Settings::new(Env::from([("DATABASE_URL", "postgres://postgres@127.0.0.1:5000/postgres")]), "");
-        assert_eq!(chosen_url(&wanted(&folder), &own), None);
+        assert_eq!(choose(&wanted(&folder), &own), None);
         let other = Settings::new(Env::default(), "DATABASE_URL=postgres://elsewhere/cti");
-        assert_eq!(chosen_url(&wanted(&folder), &other).as_deref(), Some("postgres://elsewhere/cti"));
+        let expected = choice("postgres://elsewhere/cti", Source::File);
+        assert_eq!(choose(&wanted(&folder), &other), Some(expected));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -139,8 +194,22 @@ mod tests {
     fn an_ephemeral_start_takes_only_the_url_of_the_command_line() {
         let settings = Settings::new(Env::from([("DATABASE_URL", "postgres://precious/data")]), "");
         let mut wanted = Wanted { is_ephemeral: true, ..wanted(Path::new("/nowhere")) };
-        assert_eq!(chosen_url(&wanted, &settings), None);
+        assert_eq!(choose(&wanted, &settings), None);
         wanted.url = Some("postgres://named/data".to_owned());
-        assert_eq!(chosen_url(&wanted, &settings).as_deref(), Some("postgres://named/data"));
+        let expected = Choice { url: "postgres://named/data".to_owned(), source: None };
+        assert_eq!(choose(&wanted, &settings), Some(expected));
+    }
+
+    #[test]
+    fn a_choice_names_its_source_and_never_its_password() {
+        let named = choice("postgres://me:hunter2@db.example.com:6543/cti", Source::Environment).to_string();
+        assert_eq!(
+            named,
+            "the database of DATABASE_URL in the environment (cti on db.example.com, port 6543)"
+        );
+        let unreadable = choice("hunter2", Source::File).to_string();
+        assert!(unreadable.starts_with("the database of DATABASE_URL in /"), "{unreadable}");
+        assert!(unreadable.contains("/.env (which is no postgres://"), "{unreadable}");
+        assert!(!unreadable.contains("hunter2"), "{unreadable}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{settings::Settings, urls::PublicUrls};
+use crate::{journal::Amount, settings::Settings, urls::PublicUrls};
 
 /// Passed on to the functions as they are, when set.
 ///
@@ -74,12 +74,14 @@ pub fn overrides(
 
 /// What every process gets beside its variables of `template.yaml`; nothing else of ours reaches it.
 #[must_use]
-pub fn base(settings: &Settings, urls: &PublicUrls, verbose: bool) -> BTreeMap<String, String> {
+pub fn base(settings: &Settings, urls: &PublicUrls, amount: Amount) -> BTreeMap<String, String> {
     let mut base: BTreeMap<String, String> = PASSED_ON
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), settings.get(name)?.to_owned())))
         .collect();
-    let log = settings.get("RUST_LOG").unwrap_or(if verbose { "info" } else { "warn" });
+    // What nobody will see need not be written.
+    let log = if amount == Amount::Quiet { "warn" } else { "info" };
+    let log = settings.get("RUST_LOG").unwrap_or(log);
     let fixed = [
         ("AWS_REGION", region(settings).as_str()),
         ("AWS_DEFAULT_REGION", region(settings).as_str()),
@@ -88,7 +90,7 @@ pub fn base(settings: &Settings, urls: &PublicUrls, verbose: bool) -> BTreeMap<S
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_ENDPOINT_URL", &urls.aws),
         ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_LAMBDA_LOG_FORMAT", "Text"),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("RUST_LOG", log),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));

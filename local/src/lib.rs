@@ -16,6 +16,7 @@ pub mod database;
 pub mod edge;
 pub mod environment;
 pub mod follow;
+pub mod journal;
 pub mod lambda;
 pub mod ports;
 pub mod schedule;

@@ -18,6 +18,15 @@ pub struct Settings {
     file: BTreeMap<String, String>,
 }
 
+/// Where a setting is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The process's environment.
+    Environment,
+    /// The file `.env`.
+    File,
+}
+
 impl Settings {
     /// Reads the environment and the `.env` file of the checkout, if there is one.
     pub fn load() -> std::io::Result<Self> {
@@ -38,9 +47,15 @@ impl Settings {
     /// A setting; an empty one counts as not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.process
-            .optional(name)
-            .or_else(|| self.file.get(name).map(String::as_str).filter(|value| !value.is_empty()))
+        self.find(name).map(|(value, _)| value)
+    }
+
+    /// A setting, and where it is from.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<(&str, Source)> {
+        let in_file = || self.file.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let of_process = self.process.optional(name).map(|value| (value, Source::Environment));
+        of_process.or_else(|| in_file().map(|value| (value, Source::File)))
     }
 }
 
@@ -92,7 +107,7 @@ mod tests {
     #[test]
     fn the_environment_wins_over_the_file() {
         let settings = Settings::new(Env::from([("A", "environment")]), "A=file\nB=file");
-        assert_eq!(settings.get("A"), Some("environment"));
-        assert_eq!(settings.get("B"), Some("file"));
+        assert_eq!(settings.find("A"), Some(("environment", Source::Environment)));
+        assert_eq!(settings.find("B"), Some(("file", Source::File)));
     }
 }

@@ -1,4 +1,4 @@
-//! The log of the local stack itself, on standard error: standard output belongs to what scripts and people read.
+//! The log of the commands beside `serve`, on standard error: standard output belongs to what scripts and people read.
 
 use std::io::IsTerminal;
 
@@ -6,11 +6,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::Settings;
 
-/// Starts logging. `RUST_LOG` wins; else everything of ours with `verbose`, and warnings without.
-pub fn start(settings: &Settings, verbose: bool) {
+/// Starts logging: warnings, unless `RUST_LOG` says otherwise.
+pub fn start(settings: &Settings) {
     // The embedded DynamoDB warns of every condition that does not hold, which is an answer and no fault.
-    let default = if verbose { "info,local=debug,dynoxide=error" } else { "warn,dynoxide=error" };
-    let filter = EnvFilter::new(settings.get("RUST_LOG").unwrap_or(default));
+    let filter = EnvFilter::new(settings.get("RUST_LOG").unwrap_or("warn,dynoxide=error"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -14,7 +14,11 @@ use tokio::{
 };
 
 use super::sqs::{Queue, Received, Sqs};
-use crate::{lambda::Lambda, template::QueueMapping};
+use crate::{
+    journal::{TARGET, milliseconds},
+    lambda::Lambda,
+    template::QueueMapping,
+};
 
 /// The most bytes of messages in one event: its other members and JSON's escapes need room below Lambda's limit.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -88,6 +92,7 @@ async fn fill(queue: &Queue, definition: &QueueMapping) {
 async fn deliver(mapping: &Mapping, queue: &Queue, lambda: &Lambda, batch: &[Received]) {
     let definition = &mapping.definition;
     let event = event(queue, &mapping.region, batch);
+    let started = Instant::now();
     let outcome = lambda.invoke_bytes(&definition.function, Bytes::from(event.to_string())).await;
     let failed = match outcome {
         Ok(answer) if definition.report_batch_item_failures => failures(&answer, batch),
@@ -99,6 +104,15 @@ async fn deliver(mapping: &Mapping, queue: &Queue, lambda: &Lambda, batch: &[Rec
         }
     };
     let Some(failed) = failed else { return };
+    tracing::info!(
+        target: TARGET,
+        component = "Queue",
+        queue = definition.queue,
+        function = definition.function,
+        messages = batch.len(),
+        failed = Some(failed.len()).filter(|failed| *failed > 0),
+        duration_ms = milliseconds(started.elapsed())
+    );
     for message in batch {
         if !failed.contains(&message.id) {
             queue.delete(&message.receipt);

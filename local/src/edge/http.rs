@@ -14,6 +14,7 @@ use super::http_event::{self, Received};
 use super::http_response::{self, message};
 use super::routes::Matched;
 use super::{Failure, Gateway, ids};
+use crate::journal::{TARGET, milliseconds, shape};
 
 const REQUEST_ID_HEADER: &str = "apigw-requestid";
 
@@ -23,26 +24,29 @@ pub(super) async fn handle(gateway: &Gateway, request: Request) -> Response {
     let request_id = ids::opaque();
     let (parts, body) = request.into_parts();
 
-    let mut response = match decoded_path(&parts) {
+    let path = decoded_path(&parts);
+    let mut response = match &path {
         None => message(StatusCode::BAD_REQUEST, "Bad Request"),
-        Some(path) => match gateway.routes.find(parts.method.as_str(), &path) {
+        Some(path) => match gateway.routes.find(parts.method.as_str(), path) {
             None => message(StatusCode::NOT_FOUND, "Not Found"),
-            Some(route) => {
-                let response = match body::read(body, gateway.limits.body_bytes).await {
-                    Ok(body) => integrate(gateway, &request_id, &parts, &path, &route, &body).await,
-                    Err(Unreadable::TooLarge) => {
-                        message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
-                    }
-                    Err(Unreadable::Broken) => message(StatusCode::BAD_REQUEST, "Bad Request"),
-                };
-                let status = response.status().as_u16();
-                let duration_ms = started.elapsed().as_millis();
-                // The route, not the path: a path can hold what belongs in no log.
-                tracing::info!(http.route = route.key, http.method = %parts.method, http.status = status, duration_ms);
-                response
-            }
+            Some(route) => match body::read(body, gateway.limits.body_bytes).await {
+                Ok(body) => integrate(gateway, &request_id, &parts, path, &route, &body).await,
+                Err(Unreadable::TooLarge) => {
+                    message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+                }
+                Err(Unreadable::Broken) => message(StatusCode::BAD_REQUEST, "Bad Request"),
+            },
         },
     };
+    tracing::info!(
+        target: TARGET,
+        component = "HTTP",
+        method = %parts.method,
+        path = shape(path.as_deref().unwrap_or_default()),
+        status = response.status().as_u16(),
+        duration_ms = milliseconds(started.elapsed()),
+        request_id
+    );
 
     if let Ok(request_id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, request_id);

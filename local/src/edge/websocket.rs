@@ -1,6 +1,7 @@
 //! The WebSocket API's handshake, and a connection's life from there.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -19,11 +20,15 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::connection::{Connection, Outgoing};
 use super::socket::{self, Closed};
-use super::{Failure, Gateway, messages, websocket_event};
+use super::{Failure, Gateway, event, messages, websocket_event};
+use crate::journal::{TARGET, milliseconds};
 use crate::lambda::InvokeError;
 
 /// How many messages of a connection wait for the one before them; then the client's sending is held up.
 const WAITING_MESSAGES: usize = 32;
+
+/// What a connection's lines in the journal begin with.
+const COMPONENT: &str = "WebSocket";
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -50,6 +55,17 @@ pub(super) async fn connect(gateway: Arc<Gateway>, mut request: Request) -> Resp
     let (answer, answered) = oneshot::channel();
     tokio::spawn(live(gateway, request, accept, answer, upgrade));
     answered.await.unwrap_or_else(|_panicked| empty(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+/// Who connects, as far as the address tells: a ticket keeps to itself whether it is a user's.
+fn kind(request: &Parts) -> &'static str {
+    let names: Vec<_> = event::query(&request.uri).into_iter().map(|(name, _value)| name).collect();
+    let is_given = |name: &str| names.iter().any(|given| given == name);
+    match (is_given("ticket"), is_given("user_id")) {
+        (true, _) => "ticket",
+        (false, true) => "user",
+        (false, false) => "app",
+    }
 }
 
 /// What the request's key is answered with, or `None` when the request is not a WebSocket handshake.
@@ -79,10 +95,13 @@ async fn live(
     // Held to the end: `Edge::shut_down` waits for it.
     let stopping = gateway.stopping.subscribe();
     let (connection, frames) = Connection::new(&gateway, &request);
+    let asked = Instant::now();
+    let kind = kind(&request);
     let subprotocol = match ask(&gateway, &connection, &request).await {
         Ok(subprotocol) => subprotocol,
         Err(status) => {
-            tracing::info!(ws.route = "$connect", http.status = status.as_u16(), "connection refused");
+            let duration_ms = milliseconds(asked.elapsed());
+            tracing::info!(target: TARGET, component = COMPONENT, status = status.as_u16(), duration_ms, "refused");
             // A send that fails has no client left to tell.
             let _ = answer.send(empty(status));
             return;
@@ -93,7 +112,8 @@ async fn live(
     // Open before the client hears of it: a post that it causes right away finds the connection.
     let connection = Arc::new(connection);
     gateway.connections.insert(Arc::clone(&connection));
-    tracing::info!(ws.route = "$connect", connection.id, "connection open");
+    let duration_ms = milliseconds(asked.elapsed());
+    tracing::info!(target: TARGET, component = COMPONENT, connection_id = connection.id, kind, duration_ms, "connected");
     let _ = answer.send(switching(accept, subprotocol));
     let closed = match upgrade.await {
         Ok(upgraded) => carry(&gateway, &connection, TokioIo::new(upgraded), frames).await,
@@ -101,7 +121,15 @@ async fn live(
     };
     gateway.connections.remove(&connection.id);
 
-    tracing::info!(ws.route = "$disconnect", connection.id, ws.code = closed.code, "connection closed");
+    tracing::info!(
+        target: TARGET,
+        component = COMPONENT,
+        connection_id = connection.id,
+        kind,
+        code = closed.code,
+        open_seconds = asked.elapsed().as_secs(),
+        "disconnected"
+    );
     if let Some(route) = gateway.websocket.routes.get("$disconnect") {
         let event = websocket_event::disconnect(&gateway, &connection, &closed);
         if let Err(failure) = gateway.invoke(&route.function, event).await {

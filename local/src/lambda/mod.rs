@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use self::{group::Group, pool::Pool, remote::Remote};
-use crate::edge::Invoke;
+use crate::{edge::Invoke, journal::Journal};
 
 /// The largest event and the largest answer of a synchronous invocation, as in AWS.
 pub const PAYLOAD_LIMIT_BYTES: usize = 6 * 1024 * 1024;
@@ -95,16 +95,16 @@ enum Functions {
 impl Lambda {
     /// Runs the functions as processes; none is started yet.
     ///
-    /// `aliases` maps other names of a function to its own. With `verbose` everything the processes print is shown,
-    /// without it their warnings and errors.
+    /// `aliases` maps other names of a function to its own. What the processes print goes to `journal`.
     pub fn processes(
         functions: Vec<Function>,
         aliases: BTreeMap<String, String>,
-        verbose: bool,
+        journal: &Journal,
     ) -> std::io::Result<Self> {
         let group = Arc::new(Group::start()?);
-        let pool =
-            |function: Function| (function.name.clone(), Pool::new(function, Arc::clone(&group), verbose));
+        let pool = |function: Function| {
+            (function.name.clone(), Pool::new(function, Arc::clone(&group), journal.clone()))
+        };
         let pools = functions.into_iter().map(pool).collect();
         Ok(Self { shared: Arc::new(Shared { functions: Functions::Processes(pools), aliases }) })
     }

@@ -14,6 +14,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{Function, InvokeError, group::Group, process};
+use crate::journal::Journal;
 
 /// The wait before a process is started again after `n` failures in a row is this, doubled `n - 1` times.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -40,7 +41,7 @@ pub(super) struct Pool {
 struct Shared {
     function: Function,
     group: Arc<Group>,
-    verbose: bool,
+    journal: Journal,
     state: Mutex<State>,
     phase: watch::Sender<Phase>,
 }
@@ -72,9 +73,9 @@ enum Phase {
 }
 
 impl Pool {
-    pub(super) fn new(function: Function, group: Arc<Group>, verbose: bool) -> Self {
+    pub(super) fn new(function: Function, group: Arc<Group>, journal: Journal) -> Self {
         let phase = watch::Sender::new(Phase::Cold);
-        Self { shared: Arc::new(Shared { function, group, verbose, state: Mutex::default(), phase }) }
+        Self { shared: Arc::new(Shared { function, group, journal, state: Mutex::default(), phase }) }
     }
 
     pub(super) fn function(&self) -> &Function {
@@ -85,8 +86,8 @@ impl Pool {
         &self.shared.group
     }
 
-    pub(super) fn is_verbose(&self) -> bool {
-        self.shared.verbose
+    pub(super) fn journal(&self) -> Journal {
+        self.shared.journal.clone()
     }
 
     /// Starts a process if the function is a warm one and has none.

@@ -96,10 +96,10 @@ async fn run(process: &Arc<Process>) -> std::io::Result<String> {
     let id = child.id().unwrap_or_default();
     tracing::debug!(function = %name, process.id = id, "process started");
     if let Some(output) = child.stdout.take() {
-        tokio::spawn(logs::follow(name.clone(), output, pool.is_verbose(), logs::Unmarked::Hidden));
+        tokio::spawn(logs::follow(name.clone(), output, pool.journal(), logs::Unmarked::Hidden));
     }
     if let Some(output) = child.stderr.take() {
-        tokio::spawn(logs::follow(name.clone(), output, pool.is_verbose(), logs::Unmarked::Shown));
+        tokio::spawn(logs::follow(name.clone(), output, pool.journal(), logs::Unmarked::Shown));
     }
     let server = tokio::spawn(runtime_api::serve(listener, Arc::clone(process)));
     let reason = watch(process, &mut child).await;

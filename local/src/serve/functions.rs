@@ -8,6 +8,7 @@ use std::{
 use super::{Arguments, Error};
 use crate::{
     binaries, console, environment,
+    journal::Journal,
     lambda::{Function, Lambda, Program},
     settings::{Settings, root},
     template::Template,
@@ -37,8 +38,9 @@ pub(super) fn start(
     template: &Template,
     urls: &PublicUrls,
     folder: Option<&Path>,
+    journal: &Journal,
 ) -> Result<Lambda, Error> {
-    let base = environment::base(settings, urls, arguments.verbose);
+    let base = environment::base(settings, urls, journal.amount());
     let aliases =
         template.functions.iter().map(|(id, function)| (id.clone(), function.binary.clone())).collect();
     let Some(folder) = folder else {
@@ -63,7 +65,7 @@ pub(super) fn start(
             is_warm: warm.contains(&function.binary),
         }
     });
-    Ok(Lambda::processes(functions.collect(), aliases, arguments.verbose)?)
+    Ok(Lambda::processes(functions.collect(), aliases, journal)?)
 }
 
 /// Writes what the functions need for `cargo lambda watch --env-file`; the names mean the same in all of them.

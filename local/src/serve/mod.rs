@@ -26,6 +26,7 @@ use crate::{
     database::{self, Database},
     edge::Edge,
     environment::{self, Choices},
+    journal::{self, Journal},
     lambda::{InvokeError, Lambda},
     ports,
     settings::{Settings, root},
@@ -48,9 +49,9 @@ pub struct Arguments {
     /// Throw the data away at the end, choose free ports, and announce both in one line of JSON
     #[arg(long)]
     pub ephemeral: bool,
-    /// Show everything that the functions log
-    #[arg(long, short)]
-    pub verbose: bool,
+    /// What is shown.
+    #[command(flatten)]
+    pub shown: journal::Arguments,
     /// Call the functions through this Lambda Invoke API (cargo lambda watch, sam local start-lambda)
     #[arg(long, value_name = "URL", conflicts_with = "bin_dir")]
     pub lambda: Option<String>,
@@ -106,14 +107,14 @@ pub enum Error {
 }
 
 /// Serves until Ctrl-C or SIGTERM.
-pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Error> {
+pub async fn run(arguments: Arguments, settings: &Settings, journal: &Journal) -> Result<(), Error> {
     let mut signals = Signals::listen()?;
     // Whoever gives up while it still starts has everything ended by its owners' `Drop`.
     let running = tokio::select! {
-        running = Stack::start(&arguments, settings) => running?,
+        running = Stack::start(&arguments, settings, journal) => running?,
         () = signals.next() => return Ok(()),
     };
-    running.announce(&arguments);
+    running.announce(&arguments, journal);
     signals.next().await;
     console::progress("stopping");
     tokio::select! {
@@ -137,9 +138,9 @@ struct Stack {
 }
 
 impl Stack {
-    async fn start(arguments: &Arguments, settings: &Settings) -> Result<Self, Error> {
+    async fn start(arguments: &Arguments, settings: &Settings, journal: &Journal) -> Result<Self, Error> {
         let listeners = Listeners::open(arguments).await?;
-        let urls = listeners.urls(arguments)?;
+        let mut urls = listeners.urls(arguments)?;
         let choices =
             Choices { allow_unsigned: arguments.allow_unsigned, is_remote: arguments.lambda.is_some() };
         let surroundings = Surroundings {
@@ -151,6 +152,8 @@ impl Stack {
         };
         let file = arguments.template.clone().unwrap_or_else(|| root().join("template.yaml"));
         let mut template = Template::read(&file, &surroundings)?;
+        urls.ws.push_str(&template.websocket.stage);
+        template.set_variable("PUBLIC_WS_URL", &urls.ws);
         if let Some(seconds) = arguments.visibility_seconds {
             template.queues.values_mut().for_each(|queue| queue.visibility = Duration::from_secs(seconds));
         }
@@ -167,7 +170,7 @@ impl Stack {
         )?;
         template.set_variable("DATABASE_URL", database.url());
 
-        let lambda = functions::start(arguments, settings, &template, &urls, folder.as_deref())?;
+        let lambda = functions::start(arguments, settings, &template, &urls, folder.as_deref(), journal)?;
         let dynamodb = DynamoDb::start(&template.tables)?;
         let sqs = Sqs::new(&template);
         let functions = Arc::new(lambda.clone());
@@ -191,12 +194,12 @@ impl Stack {
         })
     }
 
-    fn announce(&self, arguments: &Arguments) {
-        if arguments.ephemeral {
+    fn announce(&self, arguments: &Arguments, journal: &Journal) {
+        if arguments.ephemeral || !journal.is_for_a_person() {
             console::ready_for_script(&self.urls, self.database.url());
         } else {
-            let port = (arguments.port != 4000).then_some(arguments.port);
-            console::ready(&self.urls, self.database.url(), &self.poll_seconds, port);
+            let exported = Some(self.database.url()).filter(|_| self.database.is_private());
+            console::ready(&self.urls, exported, &self.poll_seconds);
         }
     }
 

@@ -36,7 +36,8 @@ impl Listeners {
         let (edge, aws) = (port(&self.edge)?, port(&self.aws)?);
         Ok(PublicUrls {
             http: format!("http://{host}:{edge}"),
-            ws: format!("ws://{host}:{edge}/ws"),
+            // The stage follows when the template is read.
+            ws: format!("ws://{host}:{edge}/"),
             aws: format!("http://127.0.0.1:{aws}"),
         })
     }

@@ -34,16 +34,40 @@ pub(crate) fn function() -> Function {
 /// A Lambda that runs this function, also under its logical id.
 pub(crate) fn lambda(function: Function) -> Lambda {
     let aliases = BTreeMap::from([("DoubleFunction".to_owned(), NAME.to_owned())]);
-    Lambda::processes(vec![function], aliases, false).unwrap()
+    Lambda::processes(vec![function], aliases, &local::journal::Journal::quiet()).unwrap()
 }
 
-/// A path that no other test uses.
-pub(crate) fn unique_path() -> PathBuf {
-    std::env::temp_dir().join(format!("local-it-{}", uuid::Uuid::new_v4()))
+/// The files of an invocation that is held: the function makes the one with its process id, the test the other. They
+/// are removed with this value.
+pub(crate) struct Hold(PathBuf);
+
+impl Hold {
+    pub(crate) fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("local-it-{}", uuid::Uuid::new_v4())))
+    }
+
+    /// The file that ends the invocation.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The process that holds it, once it does.
+    pub(crate) async fn pid(&self) -> String {
+        content(&self.0.with_extension("pid")).await
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for path in [self.0.clone(), self.0.with_extension("pid")] {
+            // One that was never made need not be removed.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// The content of a file, once it is there.
-pub(crate) async fn content(path: &Path) -> String {
+async fn content(path: &Path) -> String {
     let look = async {
         loop {
             match std::fs::read_to_string(path) {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     edge_stack::soon,
-    function::{NAME, content, function, lambda, stack, unique_path},
+    function::{Hold, NAME, function, lambda, stack},
 };
 
 /// Sends a signal; signal 0 only asks whether the process is there.
@@ -58,11 +58,11 @@ async fn a_function_is_known_by_its_logical_id_too() {
 #[tokio::test]
 async fn a_slow_invocation_does_not_hold_up_another() {
     let lambda = lambda(function());
-    let path = unique_path();
-    let slow = lambda.invoke(NAME, json!({ "do": "wait", "path": path }));
+    let files = Hold::new();
+    let slow = lambda.invoke(NAME, json!({ "do": "wait", "path": files.path() }));
     let fast = async {
-        content(&path.with_extension("pid")).await;
-        lambda.invoke(NAME, json!({ "do": "release", "path": path })).await
+        files.pid().await;
+        lambda.invoke(NAME, json!({ "do": "release", "path": files.path() })).await
     };
     let (slow, fast) = soon("the slow invocation", async { tokio::join!(slow, fast) }).await;
     assert_ne!(slow.unwrap()["pid"], fast.unwrap()["pid"]);
@@ -103,10 +103,10 @@ async fn an_error_of_the_function_is_told_apart_from_a_dead_process() {
 async fn a_killed_process_fails_what_it_held_and_is_replaced() {
     let lambda = lambda(local::lambda::Function { max_processes: 1, is_warm: true, ..function() });
     lambda.warm_up().await.unwrap();
-    let path = unique_path();
-    let held = lambda.invoke(NAME, json!({ "do": "wait", "path": path }));
+    let files = Hold::new();
+    let held = lambda.invoke(NAME, json!({ "do": "wait", "path": files.path() }));
     let kill = async {
-        let pid = content(&path.with_extension("pid")).await;
+        let pid = files.pid().await;
         assert!(signal(&pid, "-9"));
         pid
     };
@@ -136,11 +136,11 @@ async fn a_process_killed_while_idle_loses_no_invocation() {
 #[tokio::test]
 async fn an_invocation_past_its_time_is_ended_with_its_process() {
     let lambda = lambda(local::lambda::Function { timeout: Duration::from_millis(300), ..function() });
-    let path = unique_path();
-    let late = soon("the timeout", lambda.invoke(NAME, json!({ "do": "wait", "path": path }))).await;
+    let files = Hold::new();
+    let late = soon("the timeout", lambda.invoke(NAME, json!({ "do": "wait", "path": files.path() }))).await;
     assert_eq!(late, Err(InvokeError::TimedOut));
     assert!(lambda.invoke(NAME, json!({})).await.is_ok());
-    let pid = content(&path.with_extension("pid")).await;
+    let pid = files.pid().await;
     gone(&pid).await;
     lambda.shut_down().await;
 }
@@ -184,9 +184,9 @@ async fn events_and_answers_have_lambdas_limit() {
 
 #[tokio::test]
 async fn a_process_at_work_does_not_outlive_a_killed_server() {
-    let path = unique_path();
-    let mut server = stack(&path);
-    let pid = content(&path.with_extension("pid")).await;
+    let files = Hold::new();
+    let mut server = stack(files.path());
+    let pid = files.pid().await;
     assert!(signal(&pid, "-0"));
     server.kill().await.unwrap();
     gone(&pid).await;
@@ -195,12 +195,12 @@ async fn a_process_at_work_does_not_outlive_a_killed_server() {
 #[tokio::test]
 async fn stopping_ends_the_processes_and_answers_who_waits() {
     let lambda = lambda(local::lambda::Function { max_processes: 1, ..function() });
-    let path = unique_path();
+    let files = Hold::new();
     let held = tokio::spawn({
-        let (lambda, path) = (lambda.clone(), path.clone());
+        let (lambda, path) = (lambda.clone(), files.path().to_owned());
         async move { lambda.invoke(NAME, json!({ "do": "wait", "path": path })).await }
     });
-    let pid = content(&path.with_extension("pid")).await;
+    let pid = files.pid().await;
     let waiting = tokio::spawn({
         let lambda = lambda.clone();
         async move { lambda.invoke(NAME, json!({})).await }

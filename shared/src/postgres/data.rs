@@ -23,6 +23,16 @@ pub(super) struct DataDir {
     pub(super) is_temporary: bool,
 }
 
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // The server's shell does it too, and after us if we are killed; but it was perhaps never started, and its user
+        // cannot always remove what stands in a folder of ours.
+        if self.is_temporary {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
 /// What a running server writes into `postmaster.pid`.
 pub(super) struct PidFile {
     pub(super) pid: u32,

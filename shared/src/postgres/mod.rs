@@ -73,12 +73,7 @@ impl Server {
             Some(path) => DataDir { path: account.folder(path, Purpose::Data, say)?, is_temporary: false },
             None => DataDir { path: account.temporary()?, is_temporary: true },
         };
-        let started = Self::start_on(&data, &account, &options, say);
-        if started.is_err() && data.is_temporary {
-            // The shell that would remove it was perhaps never started.
-            let _ = fs::remove_dir_all(&data.path);
-        }
-        let (lifeline, binaries, port) = started?;
+        let (lifeline, binaries, port) = Self::start_on(&data, &account, &options, say)?;
         Ok(Self { port, binaries, lifeline, data })
     }
 

@@ -2,6 +2,10 @@
 
 mod bad_input;
 mod deliveries;
+#[cfg(target_os = "linux")]
+mod ends;
+mod folder;
+mod journal;
 mod main_job;
 mod outage;
 mod server;

@@ -9,13 +9,16 @@ use shared::{
     postgres::{self, Options},
 };
 
-use super::server::{PATIENCE, Server, eventually};
+use super::{
+    folder::Folder,
+    server::{PATIENCE, Server, eventually},
+};
 
 #[tokio::test]
 async fn deliveries_of_an_outage_are_answered_at_once_and_pushed_after_it() {
-    let folder = std::env::temp_dir().join(format!("outage-{}", uuid::Uuid::new_v4()));
+    let folder = Folder::new("outage");
     let start = |port| {
-        let options = Options { data_dir: Some(folder.clone()), port, ..shared::testing::server_options() };
+        let options = Options { data_dir: Some(folder.0.clone()), port, ..shared::testing::server_options() };
         tokio::task::spawn_blocking(move || postgres::Server::start(options).unwrap())
     };
     let database = start(None).await.unwrap();
@@ -56,5 +59,4 @@ async fn deliveries_of_an_outage_are_answered_at_once_and_pushed_after_it() {
     drop(rows);
     drop(server);
     tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
-    drop(std::fs::remove_dir_all(&folder));
 }
