@@ -5,9 +5,11 @@
 - The connections that functions may hold, and the parameter that promises how many.
 - The routes that template.yaml writes out, and those of the functions.
 - What the functions need of the template beyond names: time-outs, batches, routes.
+- Alarms, dashboard, the metrics that the code emits, and the sections of docs/operations.md.
 - docs/dependencies.md and the manifests.
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -213,6 +215,67 @@ throttled = set(resources["HttpApi"]["Properties"]["RouteSettings"])
 known = {f"{method} {path}" for method, path in routes}
 check(throttled <= known, f"HttpApi: settings for {sorted(throttled - known)}, which are no routes")
 
+# --- alarms --------------------------------------------------------------------------------------------------------
+
+operations = pathlib.Path("docs/operations.md").read_text()
+headings = re.findall(r"^## (.+)$", operations, flags=re.M)
+sections = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-"): heading for heading in headings}
+code = "\n".join(path.read_text() for top in ("shared", "functions") for path in pathlib.Path(top).glob("**/src/**/*.rs"))
+in_functions = "\n".join(path.read_text() for path in pathlib.Path("functions").glob("*/src/**/*.rs"))
+made = {
+    metric["MetricName"]
+    for resource in resources.values()
+    if resource["Type"] == "AWS::Logs::MetricFilter"
+    for metric in resource["Properties"]["MetricTransformations"]
+}
+
+
+def metrics(value):
+    """(namespace, name, dimensions) of each metric in an alarm."""
+    if isinstance(value, dict):
+        if "MetricName" in value and "Namespace" in value:
+            dimensions = value.get("Dimensions", [])
+            yield value["Namespace"], value["MetricName"], [(d["Name"], d["Value"]) for d in dimensions]
+        for inner in value.values():
+            yield from metrics(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from metrics(inner)
+
+
+def check_metric(where, namespace, metric, dimensions):
+    if namespace == "CTI":
+        words = [metric, *(word for dimension in dimensions for word in dimension)]
+        problems.extend(f"{where}: {word} is in no metric of the code" for word in words if f'"{word}"' not in code)
+        check(f"Metric::{metric}" in in_functions, f"{where}: no function emits {metric}")
+    elif isinstance(namespace, dict) or namespace.startswith("CTI/"):
+        check(metric in made, f"{where}: no filter makes {metric}")
+    else:
+        check(namespace.startswith("AWS/"), f"{where}: {namespace} is nobody's namespace")
+
+
+alarms = {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"}
+for name, properties in alarms.items():
+    anchor = re.search(r"\(docs/operations\.md#([a-z0-9-]+)\)$", properties["AlarmDescription"])
+    check(anchor and anchor[1] in sections, f"{name}: its description names no section of docs/operations.md")
+    check(f"`{name}`" in operations, f"docs/operations.md: {name} is not there")
+    check("AlarmActions" in properties, f"{name}: tells nobody")
+    for metric in metrics(properties):
+        check_metric(name, *metric)
+problems += [
+    f"docs/operations.md: {name} is no alarm" for name in sorted(set(re.findall(r"`(\w+Alarm)`", operations)) - set(alarms))
+]
+
+dashboard = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+for widget in dashboard["widgets"]:
+    properties = widget["properties"]
+    for metric in properties.get("metrics", []):
+        namespace, name, *rest = (part for part in metric if isinstance(part, str))
+        check_metric(f"Dashboard, {properties['title']}", namespace, name, list(zip(rest[::2], rest[1::2])))
+    if "alarms" in properties:
+        shown = {arn[2:-1].removesuffix(".Arn") for arn in properties["alarms"]}
+        problems += [f"Dashboard: {name} is not on it" for name in sorted(set(alarms) - shown)]
+
 # --- dependencies --------------------------------------------------------------------------------------------------
 
 with open("Cargo.toml", "rb") as file:
@@ -230,5 +293,5 @@ problems += [f"Cargo.toml: nobody uses {crate}" for crate in sorted(workspace - 
 
 for problem in problems:
     print(problem)
-print(f"agreements: {len(functions)} functions, {len(direct)} dependencies, {len(problems)} problems")
+print(f"agreements: {len(functions)} functions, {len(alarms)} alarms, {len(direct)} dependencies, {len(problems)} problems")
 sys.exit(bool(problems))
