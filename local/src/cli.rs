@@ -117,3 +117,15 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     console::progress(&format!("error: {}", Chain(error)));
     ExitCode::FAILURE
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

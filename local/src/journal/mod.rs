@@ -41,6 +41,7 @@ pub enum Amount {
 
 /// What is shown, and how.
 #[derive(Debug, Clone, Args)]
+#[group(id = "journal")]
 pub struct Arguments {
     /// Show everything that the functions log
     #[arg(long, short)]
