@@ -89,7 +89,7 @@ struct Shared {
 #[derive(Debug)]
 enum Functions {
     Processes(BTreeMap<String, Pool>),
-    Remote(Box<Remote>),
+    Remote(Remote),
 }
 
 impl Lambda {
@@ -112,14 +112,20 @@ impl Lambda {
     /// Calls the functions through the Invoke API at `url`.
     pub fn remote(url: &str, aliases: BTreeMap<String, String>) -> Result<Self, InvokeError> {
         let remote = Remote::new(url, &aliases)?;
-        Ok(Self { shared: Arc::new(Shared { functions: Functions::Remote(Box::new(remote)), aliases }) })
+        Ok(Self { shared: Arc::new(Shared { functions: Functions::Remote(remote), aliases }) })
     }
 
-    /// Starts one process of each warm function and waits until all ask for work.
+    /// Starts one process of each warm function and waits until all ask for work; or waits for the other Invoke API.
     ///
     /// The error names the first function that does not start, and why.
     pub async fn warm_up(&self) -> Result<(), (String, InvokeError)> {
-        let Functions::Processes(pools) = &self.shared.functions else { return Ok(()) };
+        let pools = match &self.shared.functions {
+            Functions::Processes(pools) => pools,
+            Functions::Remote(remote) => {
+                remote.wait_until_there().await;
+                return Ok(());
+            }
+        };
         for pool in pools.values() {
             pool.start_warm();
         }

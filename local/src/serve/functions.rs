@@ -47,7 +47,8 @@ pub(super) fn start(
         let url = arguments.lambda.as_deref().unwrap_or_default();
         let file = root().join(&arguments.database.data).join("functions.env");
         write_environment(&file, &base, template)?;
-        console::progress(&format!("the functions at {url} need the environment in {}", file.display()));
+        console::progress(&format!("waiting for the functions at {url}; with cargo-lambda they are started by"));
+        console::progress(&format!("  {}", watch_command(url, &file)));
         return Lambda::remote(url, aliases)
             .map_err(|source| Error::Function { name: url.to_owned(), source });
     };
@@ -66,6 +67,12 @@ pub(super) fn start(
         }
     });
     Ok(Lambda::processes(functions.collect(), aliases, journal)?)
+}
+
+/// What starts the functions behind `url`.
+fn watch_command(url: &str, environment: &Path) -> String {
+    let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+    format!("cargo lambda watch -A 127.0.0.1 -P {port} --concurrency 4 --env-file {}", environment.display())
 }
 
 /// Writes what the functions need for `cargo lambda watch --env-file`; the names mean the same in all of them.
