@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = &embed![
     "007_messages_and_agents.sql",
     "008_read_paths.sql",
     "009_retention.sql",
+    "010_row_level_security.sql",
 ];
 
 /// The state of a database, by file name.

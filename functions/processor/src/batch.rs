@@ -1,4 +1,4 @@
-//! One batch of one app: read, fold, write, all in one transaction.
+//! One batch of one app: read, fold, write, all in one transaction of the caller.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use futures_util::try_join;
 use shared::{
     domain::ids::AppId,
     store::{
-        Connection, Result, Transaction, agents,
+        Client, Result, agents,
         event_log::{self, LoggedEvent},
         folding, inbox, messages,
     },
@@ -28,7 +28,7 @@ pub(crate) enum Batch {
     Busy,
 }
 
-/// A batch that was applied and committed.
+/// A batch that was applied.
 pub(crate) struct Applied {
     /// How many events.
     pub(crate) events: usize,
@@ -42,28 +42,25 @@ pub(crate) struct Applied {
 
 /// Applies up to `limit` due events of the app.
 pub(crate) async fn apply(
-    db: &mut Connection,
+    tx: &Client,
     app_id: AppId,
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Batch> {
-    let tx = db.begin().await?;
-    let Some(stream) = inbox::lock_stream(&tx, app_id).await? else { return Ok(Batch::Busy) };
-    let pending = inbox::pending(&tx, app_id, now, limit).await?;
+    let Some(stream) = inbox::lock_stream(tx, app_id).await? else { return Ok(Batch::Busy) };
+    let pending = inbox::pending(tx, app_id, now, limit).await?;
     if pending.is_empty() {
-        tx.commit().await?;
         return Ok(Batch::NothingDue);
     }
     let events = pending.len();
     let read = Read::new(pending);
-    let plan = plan(&tx, app_id, &read).await?;
-    let log = write(&tx, app_id, &read, &plan, stream.last_seq, now).await?;
-    tx.commit().await?;
+    let plan = plan(tx, app_id, &read).await?;
+    let log = write(tx, app_id, &read, &plan, stream.last_seq, now).await?;
     Ok(Batch::Applied(Applied { events, dead: read.unreadable.len(), log, is_active: stream.is_active }))
 }
 
 /// Reads what the events' conversations, messages and agents are so far, and folds.
-async fn plan(tx: &Transaction<'_>, app_id: AppId, read: &Read) -> Result<Plan> {
+async fn plan(tx: &Client, app_id: AppId, read: &Read) -> Result<Plan> {
     let (mentioned, messages, agents) = (read.events.legs(), read.events.messages(), read.events.agents());
     let links =
         if mentioned.is_empty() { HashMap::new() } else { folding::links(tx, app_id, &mentioned).await? };
@@ -84,7 +81,7 @@ async fn plan(tx: &Transaction<'_>, app_id: AppId, read: &Read) -> Result<Plan> 
 
 /// Writes what the plan says; gives the new entries of the event log.
 async fn write(
-    tx: &Transaction<'_>,
+    tx: &Client,
     app_id: AppId,
     read: &Read,
     plan: &Plan,

@@ -13,16 +13,21 @@ use crate::{error::Error, sweep::by_app, worker::Processor};
 /// Has the sockets closed whose key was revoked or expired, or whose app was switched off, since the last look.
 pub(crate) async fn close_sockets(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
-    let db = processor.store.connection().await?;
-    for (app_id, key_ids) in by_app(closings::of_dead_keys(&*db, now).await?) {
+    let (keys, apps) = {
+        let db = processor.store.system().await?;
+        (closings::of_dead_keys(&*db, now).await?, closings::of_inactive_apps(&*db).await?)
+    };
+    for (app_id, key_ids) in by_app(keys) {
         let close = Close { key_ids: Some(key_ids.clone()), reason: CloseReason::KeyRevoked };
         if ask(processor, app_id, close).await {
-            closings::mark_keys(&*db, app_id, &key_ids, now).await?;
+            let db = processor.store.app(app_id).await?;
+            db.commit_with(closings::mark_keys(&*db, app_id, &key_ids, now)).await?;
         }
     }
-    for app_id in closings::of_inactive_apps(&*db).await? {
+    for app_id in apps {
         if ask(processor, app_id, Close { key_ids: None, reason: CloseReason::AppInactive }).await {
-            closings::mark_app(&*db, app_id, now).await?;
+            let db = processor.store.app(app_id).await?;
+            db.commit_with(closings::mark_app(&*db, app_id, now)).await?;
         }
     }
     Ok(())

@@ -27,13 +27,17 @@ pub(crate) async fn delete_what_is_due(processor: &Processor) {
 
 async fn delete(processor: &Processor) -> store::Result<()> {
     let now = processor.clock.now();
-    let db = processor.store.connection().await?;
     for _ in 0..BATCHES {
-        let more = [
-            retention::delete_client_events(&*db, now - EVENT_LOG).await?,
-            retention::delete_deliveries(&*db, now - DELIVERIES).await?,
-            retention::delete_tickets(&*db, now - TICKETS).await?,
-        ];
+        let mut more = [false; 3];
+        for (kind, more) in more.iter_mut().enumerate() {
+            // Each batch is a transaction, so that none holds its locks for long.
+            let db = processor.store.system().await?;
+            *more = match kind {
+                0 => db.commit_with(retention::delete_client_events(&*db, now - EVENT_LOG)).await?,
+                1 => db.commit_with(retention::delete_deliveries(&*db, now - DELIVERIES)).await?,
+                _ => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await?,
+            };
+        }
         if !more.contains(&true) {
             break;
         }

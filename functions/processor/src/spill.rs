@@ -5,8 +5,8 @@ use shared::{
     dialpad::{jws::Jws, payload},
     queue::SpilledDelivery,
     store::{
-        apps,
-        inbox::{self, NewEvent},
+        self, apps,
+        inbox::{self, Accepted, Form, NewEvent},
     },
 };
 use tracing::warn;
@@ -17,8 +17,11 @@ use crate::{error::Error, worker::Processor};
 /// have been refused then. An error means that the database is still away.
 pub(crate) async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<(), Error> {
     let app_id = spilled.app_id;
-    let db = processor.store.connection().await?;
-    let Some(app) = apps::webhook_secrets(&*db, app_id, spilled.received_at).await? else {
+    let app = {
+        let db = processor.store.app(app_id).await?;
+        apps::webhook_secrets(&*db, app_id, spilled.received_at).await?
+    };
+    let Some(app) = app else {
         warn!(component = "Webhook", %app_id, "spilled delivery refused: there is no such app");
         return Ok(());
     };
@@ -37,8 +40,16 @@ pub(crate) async fn store(processor: &Processor, spilled: &SpilledDelivery) -> R
         dedupe_key: &delivery.dedupe_key,
         received_at: spilled.received_at,
     };
-    inbox::accept(&*db, event).await?;
+    match accept(processor, event, Form::Json).await {
+        Err(error) if error.is_refused_value() => accept(processor, event, Form::Text).await?,
+        outcome => outcome?,
+    };
     Ok(())
+}
+
+async fn accept(processor: &Processor, event: NewEvent<'_>, form: Form) -> store::Result<Accepted> {
+    let db = processor.store.app(event.app_id).await?;
+    db.commit_with(inbox::accept(&*db, event, form)).await
 }
 
 fn open(spilled: &SpilledDelivery, secrets: &[Secret]) -> Option<String> {

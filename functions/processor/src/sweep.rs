@@ -42,7 +42,7 @@ pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
 async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
     let (apps, forgotten) = {
-        let db = processor.store.connection().await?;
+        let db = processor.store.system().await?;
         let apps = inbox::apps_with_pending(&*db, now).await?;
         (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
     };
@@ -55,8 +55,8 @@ async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>)
     for (app_id, log) in by_app(forgotten) {
         info!(component = "Processor", %app_id, client_events = log.len(), "sending forgotten events again");
         let sent = outbox::send(&processor.push_queue, app_id, log).await;
-        let db = processor.store.connection().await?;
-        event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now()).await?;
+        let db = processor.store.app(app_id).await?;
+        db.commit_with(event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now())).await?;
     }
     Ok(())
 }

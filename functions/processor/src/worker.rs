@@ -1,5 +1,6 @@
 //! One app's events, batch after batch, until none is due.
 
+use futures_util::future::try_join;
 use shared::{
     clock::Clock,
     domain::ids::{AppId, new_id},
@@ -74,34 +75,42 @@ impl Processor {
     /// Marks what was handed to the push queue, and says whether more events are due.
     async fn mark_and_look(&self, app_id: AppId, handed_over: &[i64]) -> Result<bool, Error> {
         let now = self.clock.now();
-        let db = self.store.connection().await?;
-        if !handed_over.is_empty() {
-            event_log::mark_handed_over(&*db, app_id, handed_over, now).await?;
+        let db = self.store.app(app_id).await?;
+        if handed_over.is_empty() {
+            return Ok(inbox::has_pending(&*db, app_id, now).await?);
         }
-        Ok(inbox::has_pending(&*db, app_id, now).await?)
+        let mark = event_log::mark_handed_over(&*db, app_id, handed_over, now);
+        let look = inbox::has_pending(&*db, app_id, now);
+        let ((), is_pending) = db.commit_with(try_join(mark, look)).await?;
+        Ok(is_pending)
     }
 
     /// Puts off the event that stands first, after it failed alone.
     async fn put_off_oldest(&self, app_id: AppId, cause: &store::Error) -> Result<(), Error> {
         let now = self.clock.now();
-        let db = self.store.connection().await?;
+        let db = self.store.app(app_id).await?;
         if let Some(event) = inbox::pending(&*db, app_id, now, 1).await?.first() {
             // The id's random bits are as good a spread as any.
             let jitter = f64::from(new_id().as_fields().1) / f64::from(u16::MAX);
             let due_at = now + inbox::backoff(event.attempts, jitter);
             warn!(component = "Processor", %app_id, event_id = %event.id, attempts = event.attempts + 1, error = %Chain(cause), "event put off");
-            inbox::retry_later(&*db, app_id, event.id, &Chain(cause).to_string(), due_at).await?;
+            let reason = Chain(cause).to_string();
+            db.commit_with(inbox::retry_later(&*db, app_id, event.id, &reason, due_at)).await?;
         }
         Ok(())
     }
 
     async fn batch(&self, app_id: AppId, limit: i64) -> store::Result<Batch> {
-        let mut db = self.store.connection().await?;
-        let outcome = batch::apply(&mut db, app_id, limit, self.clock.now()).await;
-        if matches!(&outcome, Err(error) if error.is_unavailable()) {
-            db.discard();
+        let tx = self.store.app(app_id).await?;
+        match batch::apply(&tx, app_id, limit, self.clock.now()).await {
+            Ok(batch) => tx.commit().await.map(|()| batch),
+            Err(error) => {
+                if error.is_unavailable() {
+                    tx.discard();
+                }
+                Err(error)
+            }
         }
-        outcome
     }
 
     /// Hands client events to the push queue; gives back the places of those that arrived there. The others stay

@@ -98,7 +98,7 @@ pub(crate) async fn list(
         crm_user_id: query.crm_user_id.map(|id| id.0),
         call_center_id: query.call_center_id,
     };
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let page = agents::list(&*db, caller.app_id, &filter, &request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, &request, Agent::from)))
 }

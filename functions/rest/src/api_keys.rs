@@ -9,7 +9,7 @@ use shared::{
     auth::ApiKey,
     domain::{ids::AppId, time::Timestamp},
     store::{
-        self, Transaction, apps,
+        Client, apps,
         audit::{self, KeyEntry},
         keys::{self, KeyInfo, NewKey, Rotation},
     },
@@ -30,7 +30,7 @@ const KEYS_SHOWN: i64 = 20;
 
 /// Makes a key and puts it in place of the live ones, which die at `previous_expire_at`. The app is locked.
 pub(crate) async fn issue(
-    tx: &Transaction<'_>,
+    tx: &Client,
     app_id: AppId,
     previous_expire_at: DateTime<Utc>,
     request_id: &str,
@@ -87,11 +87,10 @@ pub(crate) async fn rotate(
     let now = deps.clock.now();
     let previous_expire_at = now + TimeDelta::seconds(i64::from(grace));
 
-    let mut db = deps.store.connection().await?;
-    let tx = db.begin().await?;
-    let app = apps::lock(&tx, app_id).await?.ok_or(Error::NotFound("app"))?;
+    let tx = deps.store.app(app_id).await?;
+    let app = apps::lock(&*tx, app_id).await?.ok_or(Error::NotFound("app"))?;
     let (key, rotation) = issue(&tx, app_id, previous_expire_at, &operator.request_id, now).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
 
     let action = if rotation.replaced { "rotated" } else { "created" };
     tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, action, grace, "key issued");
@@ -133,12 +132,11 @@ pub(crate) async fn revoke(
     _: Query<NoParameters>,
 ) -> Result<axum::Json<RevokedKeys>> {
     let now = deps.clock.now();
-    let mut db = deps.store.connection().await?;
-    let tx = db.begin().await?;
-    let app = apps::lock(&tx, app_id).await?.ok_or(Error::NotFound("app"))?;
-    let revoked = keys::revoke_all(&tx, app_id, &operator.request_id, now).await?;
-    let last = keys::newest(&tx, app_id, KEYS_SHOWN).await?.iter().filter_map(|key| key.revoked_at).max();
-    tx.commit().await.map_err(store::Error::from)?;
+    let tx = deps.store.app(app_id).await?;
+    let app = apps::lock(&*tx, app_id).await?.ok_or(Error::NotFound("app"))?;
+    let revoked = keys::revoke_all(&*tx, app_id, &operator.request_id, now).await?;
+    let last = keys::newest(&*tx, app_id, KEYS_SHOWN).await?.iter().filter_map(|key| key.revoked_at).max();
+    tx.commit().await?;
     tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, revoked, "keys revoked");
     Ok(axum::Json(RevokedKeys {
         success: true,
@@ -213,7 +211,7 @@ pub(crate) async fn status(
     _: Query<NoParameters>,
 ) -> Result<axum::Json<KeyStatus>> {
     let now = deps.clock.now();
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let app = apps::find(&*db, app_id).await?.ok_or(Error::NotFound("app"))?;
     let keys = keys::newest(&*db, app_id, KEYS_SHOWN).await?;
     let live = keys.iter().find(|key| key.is_live(now));
@@ -290,7 +288,7 @@ pub(crate) async fn audit(
     Query(query): Query<KeyAuditQuery>,
 ) -> Result<axum::Json<KeyAudit>> {
     let request = query.page()?;
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let page = audit::keys(&*db, app_id, &request).await?.ok_or(Error::NotFound("app"))?;
     let (audit_log, pagination) = List::new(page, &request, KeyChange::from).into_parts();
     Ok(axum::Json(KeyAudit { success: true, app_id, audit_log, pagination }))

@@ -15,7 +15,7 @@ use shared::{
         ids::{AppId, new_id},
         time::Timestamp,
     },
-    store::{self, apps, audit},
+    store::{apps, audit},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -109,13 +109,12 @@ pub(crate) async fn create(
     let (now, app_id) = (deps.clock.now(), AppId(new_id()));
     let secret = generate_secret().map_err(|error| Error::Randomness(Box::new(error)))?;
 
-    let mut db = deps.store.connection().await?;
-    let tx = db.begin().await?;
-    apps::insert(&tx, app_id, &name, &secret, now).await?;
+    let tx = deps.store.system().await?;
+    apps::insert(&*tx, app_id, &name, &secret, now).await?;
     let (key, _) = api_keys::issue(&tx, app_id, now, &operator.request_id, now).await?;
     let detail = serde_json::json!({ "name": name });
-    audit::record(&tx, app_id, "app.created", &detail, &operator.request_id, now).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    audit::record(&*tx, app_id, "app.created", &detail, &operator.request_id, now).await?;
+    tx.commit().await?;
 
     tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, "app made");
     let app = CreatedApp {
@@ -148,7 +147,7 @@ pub(crate) async fn list(
     Query(query): Query<AppsQuery>,
 ) -> Result<axum::Json<List<AppView>>> {
     let request = query.page()?;
-    let db = deps.store.connection().await?;
+    let db = deps.store.system().await?;
     let page = apps::list(&*db, &request).await?;
     Ok(axum::Json(List::new(page, &request, |app| AppView::new(app, &url))))
 }
@@ -163,7 +162,7 @@ pub(crate) async fn show(
     Path(app_id): Path<AppId>,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Data<AppView>>> {
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let app = apps::find(&*db, app_id).await?.ok_or(Error::NotFound("app"))?;
     Ok(Data::json(AppView::new(app, &url)))
 }
@@ -201,9 +200,8 @@ pub(crate) async fn change(
     Json(AppChange { name, is_active }): Json<AppChange>,
 ) -> Result<axum::Json<Data<AppView>>> {
     let now = deps.clock.now();
-    let mut db = deps.store.connection().await?;
-    let tx = db.begin().await?;
-    let before = apps::lock(&tx, app_id).await?.ok_or(Error::NotFound("app"))?;
+    let tx = deps.store.app(app_id).await?;
+    let before = apps::lock(&*tx, app_id).await?.ok_or(Error::NotFound("app"))?;
     let name = name.map(|name| name.0).filter(|name| *name != before.name);
     let is_active = is_active.filter(|is_active| *is_active != before.is_active);
     let mut detail = Map::new();
@@ -217,9 +215,9 @@ pub(crate) async fn change(
         return Ok(Data::json(AppView::new(before, &url)));
     }
     let app =
-        apps::update(&tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
-    audit::record(&tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+        apps::update(&*tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
+    audit::record(&*tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
+    tx.commit().await?;
     tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, ?is_active, "app changed");
     Ok(Data::json(AppView::new(app, &url)))
 }
@@ -275,7 +273,7 @@ pub(crate) async fn audit(
     Query(query): Query<AuditQuery>,
 ) -> Result<axum::Json<List<Change>>> {
     let request = query.page()?;
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let page =
         audit::list(&*db, app_id, query.action.as_deref(), &request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, &request, Change::from)))

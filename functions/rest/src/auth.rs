@@ -56,12 +56,12 @@ impl FromRequestParts<Arc<Deps>> for AppCaller {
 
 async fn recognise(deps: &Deps, key: &ApiKey) -> Result<StoredKey> {
     let now = deps.clock.now();
-    let mut db = deps.store.connection().await?;
+    let mut db = deps.store.system().await?;
     let stored = match keys::find(&*db, key.id(), now).await {
         Err(error) if error.is_unavailable() => {
             // The connection may have died while the function was frozen; then a new one does.
             drop(db);
-            db = deps.store.connection().await?;
+            db = deps.store.system().await?;
             keys::find(&*db, key.id(), now).await?
         }
         outcome => outcome?,
@@ -73,7 +73,7 @@ async fn recognise(deps: &Deps, key: &ApiKey) -> Result<StoredKey> {
         return Err(Error::AppInactive);
     }
     if stored.last_used_at.is_none_or(|last| now - last >= TimeDelta::minutes(1))
-        && let Err(error) = keys::touch(&*db, stored.id, now).await
+        && let Err(error) = db.commit_with(keys::touch(&*db, stored.id, now)).await
     {
         // When a key was used last is a convenience: never a reason to refuse the request.
         tracing::warn!(component = "APIKey", app_id = %stored.app_id, error = %Chain(&error), "use not noted");

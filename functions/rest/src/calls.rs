@@ -215,7 +215,7 @@ async fn read(
     filter: &Filter,
     request: &Request,
 ) -> Result<axum::Json<CallList>> {
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let list = calls::list(&*db, caller.app_id, filter, request).await?.ok_or(Error::NotFound("app"))?;
     let (data, pagination) = List::new(list.page, request, Call::from).into_parts();
     Ok(axum::Json(CallList { success: true, data, pagination, event_cursor: list.event_cursor }))
@@ -232,7 +232,7 @@ pub(crate) async fn show(
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Data<Call>>> {
     let name = name(&id).ok_or(Error::NotFound("call"))?;
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let conversation = calls::find(&*db, caller.app_id, name).await?.ok_or(Error::NotFound("call"))?;
     let legs = conversation.legs.into_iter().map(Call::from).collect();
     Ok(Data::json(Call { legs: Some(legs), ..Call::from(conversation.call) }))

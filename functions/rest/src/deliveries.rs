@@ -114,7 +114,7 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<List<Delivery>>> {
     let request = query.page()?;
     let state = query.state.map(deliveries::State::from);
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let page = deliveries::list(&*db, app_id, state, &request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, &request, Delivery::from)))
 }
@@ -130,8 +130,9 @@ pub(crate) async fn replay(
     Path((app_id, id)): Path<(AppId, Uuid)>,
     _: Query<NoParameters>,
 ) -> Result<(StatusCode, axum::Json<Done>)> {
-    let db = deps.store.connection().await?;
-    if !deliveries::replay(&*db, app_id, id, &operator.request_id, deps.clock.now()).await? {
+    let db = deps.store.app(app_id).await?;
+    let replay = deliveries::replay(&*db, app_id, id, &operator.request_id, deps.clock.now());
+    if !db.commit_with(replay).await? {
         return Err(Error::NotFound("delivery"));
     }
     tracing::info!(component = "Rest", %app_id, event_id = %id, request_id = operator.request_id, "delivery replayed");
@@ -172,10 +173,11 @@ pub(crate) async fn redrive(
     OptionalJson(RedriveRequest { received_after, received_before }): OptionalJson<RedriveRequest>,
 ) -> Result<(StatusCode, axum::Json<Redriven>)> {
     let (after, before) = (received_after.map(|moment| moment.0), received_before.map(|moment| moment.0));
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     apps::find(&*db, app_id).await?.ok_or(Error::NotFound("app"))?;
     let count =
         deliveries::redrive(&*db, app_id, after, before, &operator.request_id, deps.clock.now()).await?;
+    db.commit().await?;
     tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, count, "dead deliveries redriven");
     let message = "The dead deliveries are processed again with the next poll";
     Ok((StatusCode::ACCEPTED, axum::Json(Redriven { success: true, message, count })))
@@ -206,7 +208,7 @@ pub(crate) async fn queue(
     _: Operator,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Data<QueueState>>> {
-    let db = deps.store.connection().await?;
+    let db = deps.store.system().await?;
     let progress = deliveries::progress(&*db, deps.clock.now()).await?;
     Ok(Data::json(QueueState {
         pending: progress.pending,

@@ -68,7 +68,7 @@ pub(crate) async fn diagnose(
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Diagnosis>> {
     let now = deps.clock.now();
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let facts = diagnosis::facts(&*db, app_id, now).await?.ok_or(Error::NotFound("app"))?;
     let connections = match &deps.registry {
         Some(registry) => Some(registry.of_app(app_id, now).await?),

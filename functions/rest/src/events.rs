@@ -74,7 +74,7 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<Events>> {
     let limit = Limit::or_default(query.limit);
     let after = query.after.map_or(0, |after| after.0);
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let stretch = event_log::read(&*db, caller.app_id, Audience::App, after, limit).await?;
     if query.after.is_some() && !reaches_back(&stretch, after) {
         return Err(Error::CursorExpired);

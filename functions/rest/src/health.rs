@@ -69,7 +69,7 @@ pub(crate) struct QueueHealth {
 pub(crate) async fn health(State(deps): State<Arc<Deps>>, _: Query<NoParameters>) -> Response {
     let started = Instant::now();
     let backlog = async {
-        let db = deps.store.connection().await?;
+        let db = deps.store.system().await?;
         inbox::backlog(&*db, deps.clock.now()).await
     };
     let backlog = backlog.await.inspect_err(|error| {

@@ -80,7 +80,7 @@ pub(crate) async fn lookup(
     let in_calls = calls::Filter { number: of_number.clone(), ..calls::Filter::default() };
     let in_voicemails = voicemails::Filter { number: of_number.clone(), ..voicemails::Filter::default() };
     let in_messages = messages::Filter { number: of_number, ..messages::Filter::default() };
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(app_id).await?;
     // Sent one after the other without waiting for the answers.
     let (calls, voicemails, messages, owner) = try_join!(
         calls::list(&*db, app_id, &in_calls, &newest),

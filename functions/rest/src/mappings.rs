@@ -16,7 +16,7 @@ use shared::{
     },
     problem::FieldError,
     store::{
-        self, apps,
+        apps,
         mappings::{self, Counts, Name},
     },
 };
@@ -137,15 +137,14 @@ async fn put(
     wanted: &[(DialpadId, &str)],
 ) -> Result<(Counts, Option<mappings::Mapping>)> {
     let now = deps.clock.now();
-    let mut db = deps.store.connection().await?;
-    let tx = db.begin().await?;
-    apps::lock(&tx, app_id).await?.ok_or(Error::NotFound("app"))?;
-    let counts = mappings::put(&tx, app_id, wanted, &operator.request_id, now).await?;
+    let tx = deps.store.app(app_id).await?;
+    apps::lock(&*tx, app_id).await?.ok_or(Error::NotFound("app"))?;
+    let counts = mappings::put(&*tx, app_id, wanted, &operator.request_id, now).await?;
     let first = match wanted.first() {
-        Some((user, _)) => mappings::of_dialpad_user(&tx, app_id, *user).await?,
+        Some((user, _)) => mappings::of_dialpad_user(&*tx, app_id, *user).await?,
         None => None,
     };
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     let Counts { created, updated, unchanged } = counts;
     let request_id = &operator.request_id;
     tracing::info!(component = "UserMapping", %app_id, request_id, created, updated, unchanged, "mapped");
@@ -244,7 +243,7 @@ pub(crate) async fn list(
     Query(query): Query<MappingsQuery>,
 ) -> Result<axum::Json<List<Mapping>>> {
     let request = query.page()?;
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let page = mappings::list(&*db, app_id, &request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, &request, |mapping| Mapping::new(app_id, mapping))))
 }
@@ -259,7 +258,7 @@ pub(crate) async fn of_dialpad_user(
     Path((app_id, user)): Path<(AppId, DialpadId)>,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Data<Mapping>>> {
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let mapping = mappings::of_dialpad_user(&*db, app_id, user).await?.ok_or(Error::NotFound("mapping"))?;
     Ok(Data::json(Mapping::new(app_id, mapping)))
 }
@@ -286,7 +285,7 @@ pub(crate) async fn of_crm_user(
     Path((app_id, crm_user)): Path<(AppId, String)>,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<CrmUserMappings>> {
-    let db = deps.store.connection().await?;
+    let db = deps.store.app(app_id).await?;
     let found = mappings::of_crm_user(&*db, app_id, &crm_user, MAX_OF_CRM_USER).await?;
     let newest = found.first().cloned().ok_or(Error::NotFound("mapping"))?;
     Ok(axum::Json(CrmUserMappings {
@@ -323,8 +322,9 @@ pub(crate) async fn delete_of_dialpad_user(
 }
 
 async fn remove(deps: &Deps, operator: &Operator, app_id: AppId, name: Name) -> Result<axum::Json<Done>> {
-    let db = deps.store.connection().await?;
-    if !mappings::delete(&*db, app_id, name, &operator.request_id, deps.clock.now()).await? {
+    let db = deps.store.app(app_id).await?;
+    let delete = mappings::delete(&*db, app_id, name, &operator.request_id, deps.clock.now());
+    if !db.commit_with(delete).await? {
         return Err(Error::NotFound("mapping"));
     }
     tracing::info!(component = "UserMapping", %app_id, request_id = operator.request_id, "mapping deleted");

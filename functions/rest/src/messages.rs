@@ -140,7 +140,7 @@ pub(crate) async fn list(
         sent_after: query.sent_after.map(|moment| moment.0),
         sent_before: query.sent_before.map(|moment| moment.0),
     };
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let page = messages::list(&*db, caller.app_id, &filter, &request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, &request, Message::from)))
 }
@@ -156,7 +156,7 @@ pub(crate) async fn show(
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Data<Message>>> {
     let (own, dialpad) = (Uuid::try_parse(&id).ok(), id.parse().ok());
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let message =
         messages::find(&*db, caller.app_id, own, dialpad).await?.ok_or(Error::NotFound("message"))?;
     Ok(Data::json(message.into()))

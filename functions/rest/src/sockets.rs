@@ -57,7 +57,7 @@ pub(crate) async fn stats(
         users.extend(connection.crm_user_id.as_deref());
     }
     let ids: Vec<AppId> = by_app.keys().copied().collect();
-    let db = deps.store.connection().await?;
+    let db = deps.store.system().await?;
     let mut names = apps::names(&*db, &ids).await?;
     let apps = by_app.into_iter().map(|(app_id, (connections, users))| AppSockets {
         app_id,

@@ -82,8 +82,8 @@ pub(crate) async fn issue(
         hash: &ticket.hash(),
         expires_at: now + TimeDelta::seconds(LIFETIME_SECONDS),
     };
-    let db = deps.store.connection().await?;
-    tickets::insert(&*db, new, now).await?;
+    let db = deps.store.tenant(caller.app_id).await?;
+    db.commit_with(tickets::insert(&*db, new, now)).await?;
     let (app_id, request_id) = (caller.app_id, caller.request_id);
     tracing::info!(component = "WebSocket", %app_id, request_id, of_a_user = crm_user_id.is_some(), "ticket issued");
     let socket = socket_url(&deps.config, &url);

@@ -71,7 +71,7 @@ pub(crate) async fn timeline(
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Data<Vec<TimelineStep>>>> {
     let name = name(&id).ok_or(Error::NotFound("call"))?;
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let found = calls::find(&*db, caller.app_id, name).await?.ok_or(Error::NotFound("call"))?;
     let steps = deliveries::timeline(&*db, caller.app_id, found.call.parent_call_id, SHOWN).await?;
     Ok(Data::json(steps.into_iter().map(TimelineStep::from).collect()))

@@ -9,7 +9,7 @@ use shared::{
         ids::{AppId, DialpadId},
         time::{Timestamp, seconds},
     },
-    store::{page::Request, voicemails},
+    store::{Client, Transaction, page::Request, voicemails},
 };
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -150,31 +150,30 @@ type Listed = axum::Json<List<Voicemail>>;
 type Shown = axum::Json<Data<Voicemail>>;
 
 async fn read_list(
-    deps: &Deps,
+    db: &Client,
     app_id: AppId,
     filter: &voicemails::Filter,
     request: &Request,
 ) -> Result<Listed> {
-    let db = deps.store.connection().await?;
-    let page = voicemails::list(&*db, app_id, filter, request).await?.ok_or(Error::NotFound("app"))?;
+    let page = voicemails::list(db, app_id, filter, request).await?.ok_or(Error::NotFound("app"))?;
     Ok(axum::Json(List::new(page, request, |voicemail| Voicemail::new(app_id, voicemail))))
 }
 
-async fn read_one(deps: &Deps, app_id: AppId, id: Uuid) -> Result<Shown> {
-    let db = deps.store.connection().await?;
-    let voicemail = voicemails::find(&*db, app_id, id).await?.ok_or(Error::NotFound("voicemail"))?;
+async fn read_one(db: &Client, app_id: AppId, id: Uuid) -> Result<Shown> {
+    let voicemail = voicemails::find(db, app_id, id).await?.ok_or(Error::NotFound("voicemail"))?;
     Ok(Data::json(Voicemail::new(app_id, voicemail)))
 }
 
 async fn remove(
     deps: &Deps,
+    db: Transaction,
     app_id: AppId,
     id: Uuid,
     actor: &str,
     request_id: &str,
 ) -> Result<axum::Json<Done>> {
-    let db = deps.store.connection().await?;
-    if !voicemails::delete(&*db, app_id, id, actor, request_id, deps.clock.now()).await? {
+    let delete = voicemails::delete(&*db, app_id, id, actor, request_id, deps.clock.now());
+    if !db.commit_with(delete).await? {
         return Err(Error::NotFound("voicemail"));
     }
     tracing::info!(component = "Voicemail", %app_id, voicemail_id = %id, request_id, actor, "deleted");
@@ -191,7 +190,8 @@ pub(crate) async fn list_of_app(
     Path(app_id): Path<AppId>,
     Query(query): Query<VoicemailsQuery>,
 ) -> Result<Listed> {
-    read_list(&deps, app_id, &query.filter(), &query.page()?).await
+    let request = query.page()?;
+    read_list(&*deps.store.app(app_id).await?, app_id, &query.filter(), &request).await
 }
 
 /// Shows a voicemail of an app.
@@ -204,7 +204,7 @@ pub(crate) async fn show_of_app(
     Path((app_id, id)): Path<(AppId, Uuid)>,
     _: Query<NoParameters>,
 ) -> Result<Shown> {
-    read_one(&deps, app_id, id).await
+    read_one(&*deps.store.app(app_id).await?, app_id, id).await
 }
 
 /// Deletes a voicemail of an app.
@@ -217,7 +217,8 @@ pub(crate) async fn delete_of_app(
     Path((app_id, id)): Path<(AppId, Uuid)>,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Done>> {
-    remove(&deps, app_id, id, "operator", &operator.request_id).await
+    let db = deps.store.app(app_id).await?;
+    remove(&deps, db, app_id, id, "operator", &operator.request_id).await
 }
 
 /// Lists the app's voicemails, newest first.
@@ -228,7 +229,8 @@ pub(crate) async fn list(
     caller: AppCaller,
     Query(query): Query<VoicemailsQuery>,
 ) -> Result<Listed> {
-    read_list(&deps, caller.app_id, &query.filter(), &query.page()?).await
+    let request = query.page()?;
+    read_list(&*deps.store.tenant(caller.app_id).await?, caller.app_id, &query.filter(), &request).await
 }
 
 /// Shows a voicemail of the app.
@@ -240,7 +242,7 @@ pub(crate) async fn show(
     Path(id): Path<Uuid>,
     _: Query<NoParameters>,
 ) -> Result<Shown> {
-    read_one(&deps, caller.app_id, id).await
+    read_one(&*deps.store.tenant(caller.app_id).await?, caller.app_id, id).await
 }
 
 /// What is to be changed of a voicemail.
@@ -261,8 +263,8 @@ pub(crate) async fn change(
     Json(VoicemailChange { status }): Json<VoicemailChange>,
 ) -> Result<Shown> {
     let (app_id, status) = (caller.app_id, status.as_str());
-    let db = deps.store.connection().await?;
-    let changed = voicemails::set_status(&*db, app_id, id, status, deps.clock.now()).await?;
+    let db = deps.store.tenant(app_id).await?;
+    let changed = db.commit_with(voicemails::set_status(&*db, app_id, id, status, deps.clock.now())).await?;
     let voicemail = changed.ok_or(Error::NotFound("voicemail"))?;
     tracing::info!(component = "Voicemail", %app_id, voicemail_id = %id, request_id = caller.request_id, status, "marked");
     Ok(Data::json(Voicemail::new(app_id, voicemail)))
@@ -277,7 +279,8 @@ pub(crate) async fn delete(
     Path(id): Path<Uuid>,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Done>> {
-    remove(&deps, caller.app_id, id, "app", &caller.request_id).await
+    let db = deps.store.tenant(caller.app_id).await?;
+    remove(&deps, db, caller.app_id, id, "app", &caller.request_id).await
 }
 
 /// Whose unread voicemails are counted.
@@ -304,7 +307,7 @@ pub(crate) async fn unread_count(
     caller: AppCaller,
     Query(query): Query<UnreadQuery>,
 ) -> Result<axum::Json<Data<UnreadCount>>> {
-    let db = deps.store.connection().await?;
+    let db = deps.store.tenant(caller.app_id).await?;
     let unread = voicemails::unread(&*db, caller.app_id, query.dialpad_user_id.map(|id| id.0)).await?;
     Ok(Data::json(UnreadCount { unread }))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::{
     auth::generate_secret,
     domain::{ids::AppId, time::Timestamp},
-    store::{self, apps, audit},
+    store::{apps, audit},
 };
 use utoipa::ToSchema;
 
@@ -50,14 +50,13 @@ pub(crate) async fn rotate(
     let now = deps.clock.now();
     let secret = generate_secret().map_err(|error| Error::Randomness(Box::new(error)))?;
 
-    let mut db = deps.store.connection().await?;
-    let tx = db.begin().await?;
-    if !apps::rotate_webhook_secret(&tx, app_id, &secret, now + GRACE, now).await? {
+    let tx = deps.store.app(app_id).await?;
+    if !apps::rotate_webhook_secret(&*tx, app_id, &secret, now + GRACE, now).await? {
         return Err(Error::NotFound("app"));
     }
     let detail = serde_json::json!({});
-    audit::record(&tx, app_id, "webhook_secret.rotated", &detail, &operator.request_id, now).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    audit::record(&*tx, app_id, "webhook_secret.rotated", &detail, &operator.request_id, now).await?;
+    tx.commit().await?;
 
     tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, "webhook secret rotated");
     Ok(axum::Json(RotatedSecret {

@@ -12,7 +12,7 @@ use shared::{
     store::{
         self, Store,
         apps::{self, WebhookSecrets},
-        inbox::{self, Accepted, NewEvent},
+        inbox::{self, Accepted, Form, NewEvent},
         keys,
     },
     telemetry::Chain,
@@ -34,10 +34,10 @@ const DATABASE_TIME: Duration = Duration::from_millis(1500);
 ///
 /// A macro, since the future of an async closure that borrows cannot be shown to be `Send`, which `lambda_http` asks for.
 macro_rules! ask {
-    ($self:ident, $deadline:expr, |$db:ident| $statement:expr) => {{
+    ($deadline:expr, $begin:expr, |$db:ident| $statement:expr) => {{
         let mut replaced = false;
         loop {
-            let $db = match in_time($deadline, $self.store.connection()).await {
+            let $db = match in_time($deadline, $begin).await {
                 Ok(db) => db,
                 Err(error) => break Err(error),
             };
@@ -53,6 +53,13 @@ macro_rules! ask {
             }
         }
     }};
+}
+
+/// Stores a delivery and commits, in one round trip.
+macro_rules! store_as {
+    ($self:ident, $deadline:expr, $event:expr, $form:expr) => {
+        ask!($deadline, $self.store.app($event.app_id), |db| db.commit_with(inbox::accept(&*db, $event, $form)))
+    };
 }
 
 /// What taking a delivery needs; lives as long as the function is warm.
@@ -91,7 +98,11 @@ impl Intake {
             dedupe_key: &delivery.dedupe_key,
             received_at,
         };
-        match ask!(self, deadline, |db| inbox::accept(&*db, event)) {
+        let mut stored = store_as!(self, deadline, event, Form::Json);
+        if matches!(&stored, Err(error) if error.is_refused_value()) {
+            stored = store_as!(self, deadline, event, Form::Text);
+        }
+        match stored {
             Ok(accepted) => {
                 info!(component = "Webhook", request_id, %app_id, event_type = known_word(&delivery.event_type), ?accepted, "stored");
                 if accepted == Accepted::New {
@@ -115,12 +126,12 @@ impl Intake {
     ) -> Result<(AppId, Remembered), Error> {
         let app_id = match recipient {
             Recipient::App(app_id) => Some(*app_id),
-            Recipient::KeyHolder(key) => ask!(self, deadline, |db| keys::find(&*db, key.id(), now))
+            Recipient::KeyHolder(key) => ask!(deadline, self.store.system(), |db| keys::find(&*db, key.id(), now))
                 .map_err(Error::Unavailable)?
                 .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
                 .map(|stored| stored.app_id),
             Recipient::OnlyApp => {
-                ask!(self, deadline, |db| apps::only_active(&*db)).map_err(Error::Unavailable)?
+                ask!(deadline, self.store.system(), |db| apps::only_active(&*db)).map_err(Error::Unavailable)?
             }
         }
         .ok_or(Error::AppRequired)?;
@@ -140,7 +151,7 @@ impl Intake {
         now: DateTime<Utc>,
         deadline: tokio::time::Instant,
     ) -> Result<Remembered, Error> {
-        let secrets = ask!(self, deadline, |db| apps::webhook_secrets(&*db, app_id, now))
+        let secrets = ask!(deadline, self.store.app(app_id), |db| apps::webhook_secrets(&*db, app_id, now))
             .map_err(Error::Unavailable)?
             .ok_or(Error::UnknownApp)?;
         self.secrets.remember(secrets.clone(), now);

@@ -107,7 +107,7 @@ impl Credential {
 
 async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
     let now = sockets.clock.now();
-    let db = sockets.store.connection().await?;
+    let db = sockets.store.system().await?;
     let stored = keys::find(&*db, key.id(), now).await?.ok_or(Error::Rejected("it is unknown"))?;
     if !key.hash().matches(&stored.key_hash) {
         return Err(Error::Rejected("its secret is wrong"));
@@ -118,15 +118,15 @@ async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
     if !stored.app_is_active {
         return Err(Error::Inactive);
     }
-    if let Err(error) = keys::touch(&*db, stored.id, now).await {
+    if let Err(error) = db.commit_with(keys::touch(&*db, stored.id, now)).await {
         warn!(component = "APIKey", app_id = %stored.app_id, error = %Chain(&error), "could not note the key's use");
     }
     Ok(stored)
 }
 
 async fn with_ticket(sockets: &Sockets, ticket: &Ticket) -> Result<Redeemed, Error> {
-    let db = sockets.store.connection().await?;
-    let redeemed = tickets::redeem(&*db, &ticket.hash(), sockets.clock.now()).await?;
+    let db = sockets.store.system().await?;
+    let redeemed = db.commit_with(tickets::redeem(&*db, &ticket.hash(), sockets.clock.now())).await?;
     let redeemed =
         redeemed.ok_or(Error::Rejected("the ticket is unknown, used or expired, or its key is dead"))?;
     if redeemed.app_is_active { Ok(redeemed) } else { Err(Error::Inactive) }

@@ -82,7 +82,7 @@ fn parse(body: &str) -> Result<Request, Reply> {
 
 async fn answer(sockets: &Sockets, connection: &Connection, request: Request) -> Result<Reply, store::Error> {
     let audience = connection.crm_user_id.as_deref().map_or(Audience::App, Audience::User);
-    let db = sockets.store.connection().await?;
+    let db = sockets.store.tenant(connection.app_id).await?;
     match request {
         Request::Ping { after } => {
             let after = after.map_or(i64::MAX, |after| after.0);

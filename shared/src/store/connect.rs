@@ -1,11 +1,11 @@
-//! The pool, TLS, and the time limits of transactions.
+//! The pool, and TLS.
 
-use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio_postgres::{
-    Client, Transaction,
+    Client,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -45,10 +45,6 @@ pub struct Store {
     pool: Pool,
 }
 
-/// A connection on loan.
-#[derive(Debug)]
-pub struct Connection(Object);
-
 impl Store {
     /// Prepares a pool; nothing is sent yet.
     pub fn new(settings: &Settings) -> Result<Self> {
@@ -70,39 +66,8 @@ impl Store {
     }
 
     /// A connection, new or used before.
-    pub async fn connection(&self) -> Result<Connection> {
-        self.pool.get().await.map(Connection).map_err(Error::Connect)
-    }
-}
-
-impl Connection {
-    /// Takes the connection out of the pool and closes it: what was asked on it may never be answered.
-    pub fn discard(self) {
-        drop(Object::take(self.0));
-    }
-
-    /// Begins a transaction with limits on how long it may wait and sit idle. It is rolled back unless committed.
-    ///
-    /// The limits are set for the transaction, not the session, which a pooler may hand to somebody else.
-    pub async fn begin(&mut self) -> Result<Transaction<'_>> {
-        // The wrapper's own `transaction` would give a type that keeps a cache of named statements.
-        let client: &mut Client = &mut self.0;
-        let transaction = client.transaction().await?;
-        transaction
-            .batch_execute(
-                "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '10s'; \
-                 SET LOCAL idle_in_transaction_session_timeout = '5s'",
-            )
-            .await?;
-        Ok(transaction)
-    }
-}
-
-impl Deref for Connection {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.0
+    pub(super) async fn connection(&self) -> Result<Object> {
+        self.pool.get().await.map_err(Error::Connect)
     }
 }
 

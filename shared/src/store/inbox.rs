@@ -33,15 +33,25 @@ pub enum Accepted {
     Duplicate,
 }
 
-/// Stores a delivery once. A payload that jsonb cannot hold (nested too deep, a number too large) is kept as one string.
-pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>) -> Result<Accepted> {
-    match insert(db, event, "$4::jsonb").await {
-        Err(error) if error.is_refused_value() => insert(db, event, "to_jsonb($4)").await,
-        outcome => outcome,
-    }
+/// How a payload is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As what it says. Postgres refuses what jsonb cannot hold: nested too deep, a number too large.
+    Json,
+    /// As one string.
+    Text,
 }
 
-async fn insert(db: &(impl GenericClient + Sync), event: NewEvent<'_>, payload: &str) -> Result<Accepted> {
+/// Stores a delivery once. A payload that is refused in the form of JSON is to be stored as text.
+pub async fn accept(
+    db: &(impl GenericClient + Sync),
+    event: NewEvent<'_>,
+    form: Form,
+) -> Result<Accepted> {
+    let payload = match form {
+        Form::Json => "$4::jsonb",
+        Form::Text => "to_jsonb($4)",
+    };
     let inserted = db
         .execute_typed(
             &format!(

@@ -2,6 +2,9 @@
 //!
 //! Statements are unnamed (`query_typed`: one round trip, and a pooler in transaction mode works), begin with a comment
 //! that names the function, and give each parameter its type.
+//!
+//! Rows are reached through [`Store::tenant`], [`Store::app`] and [`Store::system`] only: each begins a transaction in which
+//! Postgres itself knows for whom it is.
 
 pub mod agents;
 pub mod apps;
@@ -21,8 +24,10 @@ pub mod messages;
 pub mod page;
 pub mod retention;
 pub mod tickets;
+mod transaction;
 pub mod voicemails;
 
-pub use connect::{Connection, Settings, Store, connect};
+pub use connect::{Settings, Store, connect};
 pub use error::{Error, Result};
-pub use tokio_postgres::{GenericClient, Transaction};
+pub use tokio_postgres::{Client, GenericClient};
+pub use transaction::Transaction;

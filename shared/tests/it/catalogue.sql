@@ -8,9 +8,9 @@ SELECT line FROM (
                   relname, relkind, relrowsecurity, relforcerowsecurity, relacl, reloptions) AS line
     FROM relations
     UNION ALL
-    SELECT format('column %s.%s #%s %s not_null=%s default=%s identity=%s generated=%s',
+    SELECT format('column %s.%s #%s %s not_null=%s default=%s identity=%s generated=%s acl=%s',
                   relname, attname, attnum, format_type(atttypid, atttypmod), attnotnull,
-                  pg_get_expr(adbin, adrelid), attidentity, attgenerated)
+                  pg_get_expr(adbin, adrelid), attidentity, attgenerated, attacl)
     FROM relations
     JOIN pg_attribute ON attrelid = relations.oid
     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum

@@ -6,3 +6,5 @@ mod dialpad_samples;
 mod messages;
 mod migrations;
 mod postgres;
+mod round_trips;
+mod walls;

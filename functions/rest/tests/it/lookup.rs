@@ -115,7 +115,7 @@ async fn a_ticket_opens_one_socket_of_the_app_and_the_user_it_is_for() {
     assert_eq!(issued["url"], format!("wss://cti.example/ws?ticket={ticket}"));
 
     let store = Store::new(&Settings::new(server.database.url())).unwrap();
-    let db = store.connection().await.unwrap();
+    let db = store.system().await.unwrap();
     let hash = Ticket::parse(ticket).unwrap().hash();
     let now = shared::clock::Clock::now(&server.clock);
     let redeemed = tickets::redeem(&*db, &hash, now).await.unwrap().unwrap();
