@@ -71,6 +71,9 @@ pub enum Error {
     /// Nothing came in time.
     #[error("wait for a frame")]
     TooLate,
+    /// The server has forgotten the connection.
+    #[error("stay connected: the server has forgotten the connection")]
+    Forgotten,
 }
 
 impl Client {

@@ -3,9 +3,14 @@
 //! Frames may come twice, out of order, or not at all, and a connection of a user sees only part of the log, so a gap in
 //! `seq` proves nothing. What proves that all is there is the count in the answer to a ping.
 
+mod session;
+pub mod witness;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+
+pub use session::follow;
 
 /// What a client remembers. The cursor is what it keeps when it closes.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub enum Step {
     Ask(Value),
     /// The log no longer reaches back: load the lists again. What comes from here on is followed.
     Reload,
+    /// The server has forgotten this connection, so nothing will come over it: connect again.
+    Reconnect,
 }
 
 impl Follower {
@@ -74,6 +81,7 @@ impl Follower {
                 self.move_to(last);
                 Step::New(new)
             }
+            (Some("error"), _) if frame["code"] == "not_connected" => Step::Reconnect,
             (_, Some(_)) if self.is_new(&frame) => Step::New(vec![frame]),
             _ => Step::New(Vec::new()),
         }
@@ -123,6 +131,14 @@ mod tests {
         assert_eq!(follower.take(pong), Step::Ask(json!({"action": "resume", "after": 5})));
         assert_eq!(follower.take(replay(&[7, 8], 9)), Step::New(vec![event(7)]));
         assert_eq!(follower.cursor(), 9);
+    }
+
+    #[test]
+    fn a_connection_that_the_server_has_forgotten_is_given_up() {
+        let mut follower = Follower::after(5);
+        let forgotten = json!({"event": "error", "code": "not_connected", "message": "connect again"});
+        assert_eq!(follower.take(forgotten), Step::Reconnect);
+        assert_eq!(follower.take(json!({"event": "error", "code": "unavailable"})), Step::New(Vec::new()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod console;
 pub mod database;
 pub mod edge;
 pub mod environment;
+pub mod faults;
 pub mod follow;
 pub mod journal;
 pub mod lambda;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::{
-    client::{self, Client, Socket},
+    client::{self, Client},
     console,
-    follow::{Follower, Step},
+    follow::{Follower, follow},
 };
 
 /// How often it is asked whether anything was missed.
@@ -40,9 +41,8 @@ pub async fn run(arguments: Arguments) -> Result<(), client::Error> {
     let mut follower = Follower::after(arguments.after);
     let mut socket = client.connect(&query).await?;
     loop {
-        if let Err(error) = follow(&mut socket, &mut follower).await {
-            console::progress(&format!("{error}; connecting again, after event {}", follower.cursor()));
-        }
+        let error = follow(&mut socket, &mut follower, PING, print).await;
+        console::progress(&format!("{error}; connecting again, after event {}", follower.cursor()));
         socket = loop {
             tokio::time::sleep(PAUSE).await;
             if let Ok(socket) = client.connect(&query).await {
@@ -52,28 +52,9 @@ pub async fn run(arguments: Arguments) -> Result<(), client::Error> {
     }
 }
 
-/// Follows over one connection until it ends.
-async fn follow(socket: &mut Socket, follower: &mut Follower) -> Result<(), client::Error> {
-    socket.say(&follower.resume()).await?;
-    loop {
-        let frame = match socket.next(PING).await {
-            Ok(frame) => frame,
-            Err(client::Error::TooLate) => {
-                socket.say(&follower.ping()).await?;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let has_more = frame["has_more"] == true;
-        match follower.take(frame) {
-            Step::New(events) => events.iter().for_each(|event| console::line(&event.to_string())),
-            Step::Ask(question) => socket.say(&question).await?,
-            Step::Reload => {
-                console::progress("the log no longer reaches back so far; following from its end");
-            }
-        }
-        if has_more {
-            socket.say(&follower.resume()).await?;
-        }
+fn print(new: Option<&Value>) {
+    match new {
+        Some(event) => console::line(&event.to_string()),
+        None => console::progress("the log no longer reaches back so far; following from its end"),
     }
 }

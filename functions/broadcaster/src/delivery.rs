@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use chrono::TimeDelta;
 use futures_util::{StreamExt as _, future::try_join_all, stream};
 use shared::{
     clock::Clock,
@@ -22,6 +23,9 @@ const SOCKETS_AT_ONCE: usize = 128;
 const USERS_AT_ONCE: usize = 8;
 /// Waits between the tries of a frame that API Gateway throttled; after the last the socket is closed.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
+
+/// How long after `$connect` a socket may not be open yet, and answer 410: as long as an integration may take.
+const HANDSHAKE: TimeDelta = TimeDelta::seconds(30);
 
 /// What delivering needs.
 pub struct Broadcaster {
@@ -85,6 +89,8 @@ impl Broadcaster {
         for entry in entries.iter().filter(|entry| may_see(connection, entry)) {
             match self.post(connection, entry).await {
                 Delivery::Delivered => {}
+                // One that is being opened gets what it misses here by its first `resume`; forgotten, it would get nothing.
+                Delivery::Gone if self.clock.now() - connection.opened_at < HANDSHAKE => return false,
                 Delivery::Gone => {
                     self.forget(connection, "gone").await;
                     return false;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Gateway, event, ids};
+use crate::faults::Kind;
 
 /// What a waiting frame counts beyond its text, so that many empty frames fill the buffer too.
 const FRAME_OVERHEAD_BYTES: usize = 64;
@@ -20,6 +22,8 @@ pub(super) struct Connection {
     pub(super) domain: String,
     pub(super) source_ip: IpAddr,
     pub(super) user_agent: String,
+    /// The wait before each frame to a client that takes its time.
+    pub(super) pace: Option<Duration>,
     last_active_millis: AtomicI64,
     outgoing: mpsc::UnboundedSender<Outgoing>,
     /// What of `outgoing` is not written yet; it bounds the channel.
@@ -59,6 +63,7 @@ impl Connection {
             domain: event::domain(&request.headers, &gateway.domain),
             source_ip: event::source_ip(request),
             user_agent: event::user_agent(&request.headers),
+            pace: gateway.faults.strike(Kind::SocketSlow, "").map(|strike| strike.lasting),
             last_active_millis: AtomicI64::new(now.timestamp_millis()),
             outgoing,
             waiting_bytes: AtomicUsize::new(0),

@@ -3,6 +3,7 @@
 //! Requests are signed by the SDK; the signature is not checked here.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -17,6 +18,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::connection::{Connection, Refused};
 use super::{Gateway, body, ids};
+use crate::faults::Kind;
 
 type Target = Path<(String, String)>;
 
@@ -40,6 +42,10 @@ enum Exception {
     Gone,
     /// The client has too much unread.
     LimitExceeded,
+    /// There are too many posts.
+    Throttled,
+    /// Nothing came of it.
+    NoAnswer,
     /// The message is too large.
     PayloadTooLarge,
     /// The message is no text.
@@ -54,6 +60,8 @@ impl IntoResponse for Exception {
             Self::LimitExceeded => {
                 (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "The client's buffer is full")
             }
+            Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "Rate exceeded"),
+            Self::NoAnswer => (StatusCode::GATEWAY_TIMEOUT, "InternalServerException", "No answer"),
             Self::PayloadTooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "The message is too large")
             }
@@ -72,12 +80,29 @@ async fn post(
 ) -> Result<Response, Exception> {
     check(&gateway, &stage)?;
     let message = read(&gateway, message).await?;
+    hinder(&gateway).await?;
     let connection = gateway.connections.find(&id).ok_or(Exception::Gone)?;
     connection.post(message, gateway.clock.now()).map_err(|refused| match refused {
         Refused::Full => Exception::LimitExceeded,
         Refused::Gone => Exception::Gone,
     })?;
     Ok(answer(StatusCode::OK, Body::empty()))
+}
+
+/// What may come between a post and its client.
+async fn hinder(gateway: &Gateway) -> Result<(), Exception> {
+    let faults = &gateway.faults;
+    if !faults.admits(Kind::PostRate, Instant::now()) || faults.strike(Kind::PostThrottle, "").is_some() {
+        return Err(Exception::Throttled);
+    }
+    if faults.strike(Kind::PostGone, "").is_some() {
+        return Err(Exception::Gone);
+    }
+    if let Some(strike) = faults.strike(Kind::PostHang, "") {
+        tokio::time::sleep(strike.lasting).await;
+        return Err(Exception::NoAnswer);
+    }
+    Ok(())
 }
 
 async fn find(State(gateway): State<Arc<Gateway>>, Path((stage, id)): Target) -> Result<Response, Exception> {

@@ -37,6 +37,7 @@ use tokio::sync::watch;
 pub use self::clock::Clock;
 use self::connections::Connections;
 use self::routes::Routes;
+use crate::faults::Faults;
 use crate::lambda::InvokeError;
 use crate::template::{HttpRoute, WebSocketApi};
 use crate::urls::PublicUrls;
@@ -103,8 +104,9 @@ impl Edge {
         websocket: WebSocketApi,
         functions: Arc<dyn Invoke>,
         public: &PublicUrls,
+        faults: Faults,
     ) -> Self {
-        Self::with(http_routes, websocket, functions, public, Limits::default(), Clock::new())
+        Self::with(http_routes, websocket, functions, public, Limits::default(), Clock::new(), faults)
     }
 
     /// Makes an edge with other limits and a clock of the caller's.
@@ -116,6 +118,7 @@ impl Edge {
         public: &PublicUrls,
         limits: Limits,
         clock: Clock,
+        faults: Faults,
     ) -> Self {
         let gateway = Gateway {
             routes: Routes::new(http_routes),
@@ -124,6 +127,7 @@ impl Edge {
             domain: event::authority(&public.http).to_owned(),
             limits,
             clock,
+            faults,
             connections: Connections::default(),
             stopping: watch::Sender::new(false),
         };
@@ -189,6 +193,7 @@ struct Gateway {
     domain: String,
     limits: Limits,
     clock: Clock,
+    faults: Faults,
     connections: Connections,
     /// Turns true once; every connection's task holds a receiver, so `closed` waits for the last of them.
     stopping: watch::Sender<bool>,

@@ -181,6 +181,9 @@ async fn write(
                 Outgoing::Close => return Closed::by_function(),
             };
             let text_bytes = text.len();
+            if let Some(pace) = connection.pace {
+                tokio::time::sleep(pace).await;
+            }
             if !in_time(patience, sink.feed(Message::Text(text))).await {
                 return Closed::lost();
             }

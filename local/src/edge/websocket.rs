@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::connection::{Connection, Outgoing};
 use super::socket::{self, Closed};
 use super::{Failure, Gateway, event, messages, websocket_event};
+use crate::faults::Kind;
 use crate::journal::{TARGET, milliseconds};
 use crate::lambda::InvokeError;
 
@@ -46,6 +47,9 @@ pub(super) async fn connect(gateway: Arc<Gateway>, mut request: Request) -> Resp
     }
     if *gateway.stopping.borrow() {
         return empty(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    if !gateway.faults.admits(Kind::ConnectRate, Instant::now()) {
+        return empty(StatusCode::TOO_MANY_REQUESTS);
     }
     let Some(accept) = accept_key(&request) else {
         return empty(StatusCode::BAD_REQUEST);
@@ -130,7 +134,8 @@ async fn live(
         open_seconds = asked.elapsed().as_secs(),
         "disconnected"
     );
-    if let Some(route) = gateway.websocket.routes.get("$disconnect") {
+    let is_dropped = gateway.faults.strike(Kind::DisconnectDrop, "").is_some();
+    if let Some(route) = gateway.websocket.routes.get("$disconnect").filter(|_| !is_dropped) {
         let event = websocket_event::disconnect(&gateway, &connection, &closed);
         if let Err(failure) = gateway.invoke(&route.function, event).await {
             failure.log(&route.function, "$disconnect");

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use self::{group::Group, pool::Pool, remote::Remote};
-use crate::{edge::Invoke, journal::Journal};
+use crate::{edge::Invoke, faults::Faults, journal::Journal};
 
 /// The largest event and the largest answer of a synchronous invocation, as in AWS.
 pub const PAYLOAD_LIMIT_BYTES: usize = 6 * 1024 * 1024;
@@ -100,10 +100,11 @@ impl Lambda {
         functions: Vec<Function>,
         aliases: BTreeMap<String, String>,
         journal: &Journal,
+        faults: &Faults,
     ) -> std::io::Result<Self> {
         let group = Arc::new(Group::start()?);
         let pool = |function: Function| {
-            (function.name.clone(), Pool::new(function, Arc::clone(&group), journal.clone()))
+            (function.name.clone(), Pool::new(function, Arc::clone(&group), journal.clone(), faults.clone()))
         };
         let pools = functions.into_iter().map(pool).collect();
         Ok(Self { shared: Arc::new(Shared { functions: Functions::Processes(pools), aliases }) })
@@ -168,6 +169,22 @@ impl Lambda {
         match &self.shared.functions {
             Functions::Processes(pools) => pools.contains_key(name),
             Functions::Remote(_) => true,
+        }
+    }
+
+    /// Whether the functions are processes of this program.
+    #[must_use]
+    pub fn has_processes(&self) -> bool {
+        matches!(self.shared.functions, Functions::Processes(_))
+    }
+
+    /// Kills all processes of a function, at once; the answer is how many there were.
+    #[must_use]
+    pub fn kill(&self, function: &str) -> usize {
+        let name = self.shared.aliases.get(function).map_or(function, String::as_str);
+        match &self.shared.functions {
+            Functions::Processes(pools) => pools.get(name).map_or(0, Pool::kill),
+            Functions::Remote(_) => 0,
         }
     }
 

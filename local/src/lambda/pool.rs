@@ -8,13 +8,13 @@ use std::{
 
 use axum::body::Bytes;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Notify, oneshot, watch},
     task::JoinHandle,
 };
 use uuid::Uuid;
 
 use super::{Function, InvokeError, group::Group, process};
-use crate::journal::Journal;
+use crate::{faults::Faults, journal::Journal};
 
 /// The wait before a process is started again after `n` failures in a row is this, doubled `n - 1` times.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -42,8 +42,11 @@ struct Shared {
     function: Function,
     group: Arc<Group>,
     journal: Journal,
+    faults: Faults,
     state: Mutex<State>,
     phase: watch::Sender<Phase>,
+    /// Told when all processes are to be killed.
+    kill: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -73,9 +76,17 @@ enum Phase {
 }
 
 impl Pool {
-    pub(super) fn new(function: Function, group: Arc<Group>, journal: Journal) -> Self {
-        let phase = watch::Sender::new(Phase::Cold);
-        Self { shared: Arc::new(Shared { function, group, journal, state: Mutex::default(), phase }) }
+    pub(super) fn new(function: Function, group: Arc<Group>, journal: Journal, faults: Faults) -> Self {
+        let shared = Shared {
+            function,
+            group,
+            journal,
+            faults,
+            state: Mutex::default(),
+            phase: watch::Sender::new(Phase::Cold),
+            kill: Notify::new(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(super) fn function(&self) -> &Function {
@@ -84,6 +95,10 @@ impl Pool {
 
     pub(super) fn group(&self) -> &Group {
         &self.shared.group
+    }
+
+    pub(super) fn faults(&self) -> &Faults {
+        &self.shared.faults
     }
 
     pub(super) fn journal(&self) -> Journal {
@@ -177,14 +192,16 @@ impl Pool {
         self.lock().failures = 0;
     }
 
-    /// Notes that a process ended, and starts another where one is needed.
+    /// Notes that a process ended, and starts another where one is needed. One that was killed on purpose was well.
     ///
     /// Jobs fail with the reason when no process came up to take them, as in Lambda when the init phase fails.
-    pub(super) fn note_end(&self, had_asked: bool, reason: &str) {
+    pub(super) fn note_end(&self, had_asked: bool, is_doomed: bool, reason: &str) {
         let mut state = self.lock();
         state.processes -= 1;
         state.idle.retain(|idle| !idle.is_closed());
-        state.failures = state.failures.saturating_add(1);
+        if !is_doomed {
+            state.failures = state.failures.saturating_add(1);
+        }
         if !had_asked {
             state.starting -= 1;
             if state.processes == 0 {
@@ -210,6 +227,19 @@ impl Pool {
         if is_needed {
             self.start_process(&mut state);
         }
+    }
+
+    /// Kills all processes, at once; the answer is how many there were.
+    pub(super) fn kill(&self) -> usize {
+        self.shared.kill.notify_waiters();
+        let killed = self.lock().processes;
+        (0..killed).for_each(|_| self.shared.faults.note("kill"));
+        killed
+    }
+
+    /// Resolves when all processes are to be killed.
+    pub(super) async fn killed(&self) {
+        self.shared.kill.notified().await;
     }
 
     /// Resolves when the pool stops.

@@ -19,6 +19,7 @@ use super::{
     pool::{Job, Outcome, Pool},
     runtime_api,
 };
+use crate::faults::Kind;
 
 /// How long a process may take until it asks for work. Lambda gives 10 seconds, on a machine that does nothing else.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
@@ -35,12 +36,16 @@ pub(super) struct Process {
     taken: Notify,
     /// A job was answered.
     answered: Notify,
+    /// The process is to be killed.
+    doomed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     has_asked: bool,
     running: Option<Running>,
+    /// It is killed on purpose.
+    is_doomed: bool,
     /// What the process reported as the reason it cannot start.
     init_error: Option<String>,
 }
@@ -67,6 +72,7 @@ pub(super) async fn supervise(pool: Pool, delay: Duration) {
         state: Mutex::default(),
         taken: Notify::new(),
         answered: Notify::new(),
+        doomed: Notify::new(),
     });
     let reason = tokio::select! {
         () = pool.stopped() => "the local stack is stopping".to_owned(),
@@ -75,15 +81,15 @@ pub(super) async fn supervise(pool: Pool, delay: Duration) {
             Err(error) => format!("cannot start {}: {error}", pool.function().program.path.display()),
         },
     };
-    let (had_asked, running, init_error) = {
+    let (had_asked, is_doomed, running, init_error) = {
         let mut state = process.lock();
-        (state.has_asked, state.running.take(), state.init_error.take())
+        (state.has_asked, state.is_doomed, state.running.take(), state.init_error.take())
     };
     let reason = init_error.unwrap_or(reason);
     if let Some(running) = running {
         let _ = running.reply.send(Err(InvokeError::Unavailable(reason.clone())));
     }
-    pool.note_end(had_asked, &reason);
+    pool.note_end(had_asked, is_doomed, &reason);
 }
 
 /// Runs the process; the answer says why it ended.
@@ -150,6 +156,11 @@ async fn watch(process: &Process, child: &mut Child) -> std::io::Result<String> 
             child.kill().await?;
             Ok(format!("it did not ask for work within {} s", INIT_LIMIT.as_secs()))
         }
+        () = process.pool.killed() => {
+            process.lock().is_doomed = true;
+            kill(child).await
+        }
+        () = process.doomed.notified() => kill(child).await,
         () = process.pool.stopped() => {
             let _ = tokio::time::timeout(STOP_GRACE, process.unattended()).await;
             child.kill().await?;
@@ -158,9 +169,14 @@ async fn watch(process: &Process, child: &mut Child) -> std::io::Result<String> 
     }
 }
 
+async fn kill(child: &mut Child) -> std::io::Result<String> {
+    child.kill().await?;
+    Ok("Runtime exited with error: signal: killed, as it was asked to be".to_owned())
+}
+
 impl Process {
     /// The next job, once there is one; `None` when the stack stops.
-    pub(super) async fn next(&self) -> Option<Taken> {
+    pub(super) async fn next(self: &Arc<Self>) -> Option<Taken> {
         let (is_first, unanswered) = {
             let mut state = self.lock();
             (!std::mem::replace(&mut state.has_asked, true), state.running.take())
@@ -173,7 +189,30 @@ impl Process {
         let timeout = self.pool.function().timeout;
         self.lock().running = Some(Running { id: id.clone(), deadline: Instant::now() + timeout, reply });
         self.taken.notify_one();
+        let (faults, name) = (self.pool.faults(), self.function_name());
+        if faults.strike(Kind::KillBefore, name).is_some() {
+            self.doom();
+            // The process dies while it waits for the event.
+            std::future::pending::<()>().await;
+        }
+        if let Some(strike) = faults.draw(Kind::KillDuring, name) {
+            tokio::spawn(Arc::clone(self).kill_during(id.clone(), strike.moment()));
+        }
         Some(Taken { id, event, timeout })
+    }
+
+    /// Kills the process after a moment, if it is then still at this invocation.
+    async fn kill_during(self: Arc<Self>, id: String, moment: Duration) {
+        tokio::time::sleep(moment).await;
+        if self.lock().running.as_ref().is_some_and(|running| running.id == id) {
+            self.pool.faults().note(Kind::KillDuring.name());
+            self.doom();
+        }
+    }
+
+    fn doom(&self) {
+        self.lock().is_doomed = true;
+        self.doomed.notify_one();
     }
 
     pub(super) fn function_name(&self) -> &str {
@@ -187,6 +226,12 @@ impl Process {
     /// Passes the outcome of the invocation `id` on; false when the process is not at that one.
     pub(super) fn answer(&self, id: &str, outcome: Outcome) -> bool {
         let Some(running) = self.lock().running.take_if(|running| running.id == id) else { return false };
+        if self.pool.faults().strike(Kind::KillAfter, self.function_name()).is_some() {
+            // The work is done and nobody hears of it.
+            self.lock().running = Some(running);
+            self.doom();
+            return true;
+        }
         let _ = running.reply.send(outcome);
         self.pool.note_answer();
         self.answered.notify_one();

@@ -8,6 +8,7 @@ use std::{
 use super::{Arguments, Error};
 use crate::{
     binaries, console, environment,
+    faults::Faults,
     journal::Journal,
     lambda::{Function, Lambda, Program},
     settings::{Settings, root},
@@ -39,6 +40,7 @@ pub(super) fn start(
     urls: &PublicUrls,
     folder: Option<&Path>,
     journal: &Journal,
+    faults: &Faults,
 ) -> Result<Lambda, Error> {
     let base = environment::base(settings, urls, journal.amount());
     let aliases =
@@ -66,7 +68,7 @@ pub(super) fn start(
             is_warm: warm.contains(&function.binary),
         }
     });
-    Ok(Lambda::processes(functions.collect(), aliases, journal)?)
+    Ok(Lambda::processes(functions.collect(), aliases, journal, faults)?)
 }
 
 /// What starts the functions behind `url`.

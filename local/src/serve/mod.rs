@@ -1,5 +1,6 @@
 //! The composition: everything `template.yaml` describes, started in order and stopped in the opposite one.
 
+mod faults;
 mod functions;
 mod network;
 mod signals;
@@ -11,6 +12,7 @@ use clap::Args;
 use tokio::{sync::watch, task::JoinSet};
 
 use self::{
+    faults::FaultArguments,
     network::{Listeners, Servers},
     signals::Signals,
 };
@@ -26,6 +28,7 @@ use crate::{
     database::{self, Database},
     edge::Edge,
     environment::{self, Choices},
+    faults::{Proxy, ProxyError, router},
     journal::{self, Journal},
     lambda::{InvokeError, Lambda},
     ports,
@@ -64,6 +67,9 @@ pub struct Arguments {
     /// Take webhook deliveries without a signature where the app allows it
     #[arg(long)]
     pub allow_unsigned: bool,
+    /// Which faults strike.
+    #[command(flatten)]
+    pub faults: FaultArguments,
     /// Give a parameter of template.yaml another value than its default
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub parameters: Vec<(String, String)>,
@@ -90,6 +96,12 @@ pub enum Error {
     /// There is no database.
     #[error(transparent)]
     Database(#[from] database::Error),
+    /// The database cannot have a proxy.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// A fault that cannot strike here was asked for.
+    #[error("--fault {0}: {1}")]
+    Fault(&'static str, &'static str),
     /// The embedded `DynamoDB` did not start.
     #[error(transparent)]
     DynamoDb(#[from] dynamodb::Error),
@@ -168,16 +180,20 @@ impl Stack {
             async { functions::find(arguments, &template).await.map_err(Error::from) },
             async { Database::start(&wanted, settings, console::progress).await.map_err(Error::from) },
         )?;
-        template.set_variable("DATABASE_URL", database.url());
+        let faults = arguments.faults.faults();
+        let proxy = arguments.faults.proxy(&database, &faults).await?;
+        template.set_variable("DATABASE_URL", proxy.as_ref().map_or(database.url(), Proxy::url));
 
-        let lambda = functions::start(arguments, settings, &template, &urls, folder.as_deref(), journal)?;
+        let lambda =
+            functions::start(arguments, settings, &template, &urls, folder.as_deref(), journal, &faults)?;
+        let actors = arguments.faults.actors(&faults, &lambda, proxy)?;
         let dynamodb = DynamoDb::start(&template.tables)?;
-        let sqs = Sqs::new(&template);
+        let sqs = Sqs::new(&template, &faults);
         let functions = Arc::new(lambda.clone());
-        let edge = Edge::new(&template.http_routes, template.websocket.clone(), functions, &urls);
+        let edge = Edge::new(&template.http_routes, template.websocket.clone(), functions, &urls, faults);
         let stop_mappings = watch::Sender::new(false);
         triggers::start_mappings(arguments, &template, &surroundings.region, &sqs, &lambda, &stop_mappings);
-        let aws = aws::router(dynamodb, sqs, lambda.clone(), edge.connections_router());
+        let aws = aws::router(dynamodb, sqs, lambda.clone(), edge.connections_router()).merge(router(actors));
         let aws_server = Servers::start(listeners.aws, &aws);
         lambda.warm_up().await.map_err(|(name, source)| Error::Function { name, source })?;
         let edge_servers = Servers::start(listeners.edge, &edge.router());

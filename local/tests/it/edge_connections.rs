@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::edge_stack::{Plan, Reply, Stack, soon, status};
 
 /// The SDK's client for one stage, without retries: each answer counts.
-fn management(stack: &Stack, stage: &str) -> Management {
+pub(crate) fn management(stack: &Stack, stage: &str) -> Management {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -36,13 +36,17 @@ fn management(stack: &Stack, stage: &str) -> Management {
     Management::from_conf(config)
 }
 
-async fn post(client: &Management, id: &str, data: impl Into<Vec<u8>>) -> Result<(), PostToConnectionError> {
+pub(crate) async fn post(
+    client: &Management,
+    id: &str,
+    data: impl Into<Vec<u8>>,
+) -> Result<(), PostToConnectionError> {
     let sent = client.post_to_connection().connection_id(id).data(Blob::new(data)).send();
     soon("a post", sent).await.map(drop).map_err(SdkError::into_service_error)
 }
 
 /// A request by hand, for paths and bodies the SDK does not write.
-async fn request(stack: &Stack, method: &str, path: &str, body: impl Into<Body>) -> Reply {
+pub(crate) async fn request(stack: &Stack, method: &str, path: &str, body: impl Into<Body>) -> Reply {
     let request = Request::builder().method(method).uri(format!("http://{}{path}", stack.management));
     let client = HttpClient::builder(TokioExecutor::new()).build_http();
     let response = soon("a response", client.request(request.body(body.into()).unwrap())).await.unwrap();

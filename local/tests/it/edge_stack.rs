@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local::edge::{Clock, Edge, Invoke, Limits, serve};
+use local::faults::Faults;
 use local::lambda::InvokeError;
 use local::template::{HttpRoute, WebSocketApi, WebSocketRoute};
 use local::urls::PublicUrls;
@@ -95,6 +96,7 @@ pub(crate) struct Plan {
     websocket: WebSocketApi,
     handlers: BTreeMap<String, Handler>,
     limits: Limits,
+    faults: Faults,
 }
 
 impl Plan {
@@ -105,7 +107,13 @@ impl Plan {
             selection_expression: "$request.body.action".to_owned(),
             routes: BTreeMap::new(),
         };
-        let plan = Self { http: Vec::new(), websocket, handlers: BTreeMap::new(), limits: Limits::default() };
+        let plan = Self {
+            http: Vec::new(),
+            websocket,
+            handlers: BTreeMap::new(),
+            limits: Limits::default(),
+            faults: Faults::default(),
+        };
         ["$connect", "$disconnect", "$default"]
             .into_iter()
             .fold(plan, |plan, key| plan.route(key, false, |_event| Ok(status(200))))
@@ -176,6 +184,12 @@ impl Plan {
         self
     }
 
+    /// Has faults strike.
+    pub(crate) fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
     fn handle(
         mut self,
         key: &str,
@@ -197,7 +211,8 @@ impl Plan {
         let calls = Calls::default();
         let functions = Arc::new(Functions { handlers: self.handlers, calls: calls.clone() });
         let clock = Clock::new();
-        let edge = Edge::with(&self.http, self.websocket, functions, &urls, self.limits, clock.clone());
+        let edge =
+            Edge::with(&self.http, self.websocket, functions, &urls, self.limits, clock.clone(), self.faults);
         tokio::spawn(serve(public, edge.router(), std::future::pending()));
         tokio::spawn(serve(private, edge.connections_router(), std::future::pending()));
         let http = HttpClient::builder(TokioExecutor::new()).build_http();

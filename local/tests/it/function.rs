@@ -8,7 +8,10 @@ use std::{
 };
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use local::lambda::{Function, Lambda, Program};
+use local::{
+    faults::Faults,
+    lambda::{Function, Lambda, Program},
+};
 use serde_json::{Value, json};
 
 /// The function's name.
@@ -34,7 +37,8 @@ pub(crate) fn function() -> Function {
 /// A Lambda that runs this function, also under its logical id.
 pub(crate) fn lambda(function: Function) -> Lambda {
     let aliases = BTreeMap::from([("DoubleFunction".to_owned(), NAME.to_owned())]);
-    Lambda::processes(vec![function], aliases, &local::journal::Journal::quiet()).unwrap()
+    let journal = local::journal::Journal::quiet();
+    Lambda::processes(vec![function], aliases, &journal, &Faults::default()).unwrap()
 }
 
 /// The files of an invocation that is held: the function makes the one with its process id, the test the other. They

@@ -4,11 +4,17 @@
 
 mod aws;
 mod dialpad_tables;
+mod documents;
 mod edge_connections;
 mod edge_http;
 mod edge_stack;
 mod edge_websocket;
 mod edge_websocket_ends;
+mod faults_admin;
+mod faults_database;
+mod faults_edge;
+mod faults_lambda;
+mod faults_queue;
 mod function;
 mod lambda;
 mod simulate;

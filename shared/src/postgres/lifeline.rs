@@ -8,13 +8,14 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 /// `$1` the signal that stops the server, `$2` its log, `$3` a folder to remove at the end or nothing, then the
@@ -102,6 +103,15 @@ impl Lifeline {
     /// The server's process id.
     pub(super) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Has the server end at once, without writing what is in its memory, and waits until it has.
+    pub(super) fn crash(&self) -> std::io::Result<()> {
+        Command::new("kill").args(["-s", "QUIT", &self.pid.to_string()]).status()?;
+        while !self.is_gone() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Lets go of a server that is gone, and leaves its folder for the next attempt.

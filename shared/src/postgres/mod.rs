@@ -138,6 +138,11 @@ impl Server {
         !self.lifeline.is_gone()
     }
 
+    /// Ends it as a crash does (`pg_ctl stop -m immediate`): the next start on its data recovers what was committed.
+    pub fn crash(self) -> std::io::Result<()> {
+        self.lifeline.crash()
+    }
+
     /// A client program such as `psql`, beside the server's programs or on PATH.
     #[must_use]
     pub fn program(&self, name: &str) -> Option<PathBuf> {

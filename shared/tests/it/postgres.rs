@@ -47,6 +47,20 @@ async fn data_and_port_are_there_again_at_the_next_start() {
     assert_eq!(run(&server, "SELECT answer FROM kept").await.as_deref(), Some("7"));
 }
 
+#[tokio::test]
+async fn what_was_committed_before_a_crash_is_there_after_it() {
+    let folder = Folder::new("crash");
+    let options = || Options { durable: true, ..on(&folder.0) };
+    let server = Server::start(options()).unwrap();
+    let port = server.port();
+    run(&server, "CREATE TABLE kept AS SELECT 7 AS answer").await;
+    server.crash().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+
+    let server = Server::start(options()).unwrap();
+    assert_eq!(run(&server, "SELECT answer FROM kept").await.as_deref(), Some("7"));
+}
+
 #[test]
 fn a_server_whose_parent_is_killed_stops_and_its_data_can_be_used_again() {
     let folder = Folder::new("killed");

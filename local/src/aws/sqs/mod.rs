@@ -8,13 +8,13 @@ mod queue;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 
 pub use self::queue::{Counts, Queue, Received};
-use crate::template::{self, Template};
+use crate::{
+    faults::Faults,
+    template::{self, Template},
+};
 
 /// The queues of the stack, by logical id. Clones share them.
 #[derive(Debug, Clone)]
@@ -25,8 +25,10 @@ pub struct Sqs {
 impl Sqs {
     /// Makes the template's queues, all empty.
     #[must_use]
-    pub fn new(template: &Template) -> Self {
-        let make = |(id, queue): (&String, &template::Queue)| (id.clone(), Queue::new(queue.clone()));
+    pub fn new(template: &Template, faults: &Faults) -> Self {
+        let make = |(id, queue): (&String, &template::Queue)| {
+            (id.clone(), Queue::new(queue.clone(), faults.clone()))
+        };
         Self { queues: Arc::new(template.queues.iter().map(make).collect()) }
     }
 
@@ -67,7 +69,7 @@ impl Sqs {
             Ok(answer) => ([TYPE], answer.to_string()).into_response(),
             Err(error) => {
                 let query_error = ("x-amzn-query-error", &*error.query_header());
-                (StatusCode::BAD_REQUEST, [TYPE, query_error], error.body().to_string()).into_response()
+                (error.status(), [TYPE, query_error], error.body().to_string()).into_response()
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +28,13 @@ pub(super) struct Error {
 impl Error {
     pub(super) fn body(&self) -> Value {
         json!({ "__type": format!("com.amazonaws.sqs#{}", self.code), "message": self.message })
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self.code {
+            "ServiceUnavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
     }
 
     /// The error's code in the older query protocol, by which the SDKs still know errors.
@@ -84,6 +92,10 @@ pub(super) fn call(sqs: &Sqs, action: &str, body: &[u8]) -> Result<Value, Error>
     }
     let name = request.queue_url.rsplit('/').next().unwrap_or_default();
     let queue = sqs.named(name).ok_or_else(no_such_queue)?;
+    if action.starts_with("SendMessage") && queue.refuses() {
+        let message = "the queue is away, as it was asked to be".to_owned();
+        return Err(Error { code: "ServiceUnavailable", message });
+    }
     match action {
         "SendMessage" => send(queue, &request.entry),
         "SendMessageBatch" => send_batch(queue, &request.entries),

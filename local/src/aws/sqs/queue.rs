@@ -10,7 +10,10 @@ use md5::{Digest, Md5};
 use tokio::{sync::Notify, time::Instant};
 use uuid::Uuid;
 
-use crate::template;
+use crate::{
+    faults::{Faults, Kind, Strike},
+    template,
+};
 
 /// A queue in memory. Clones share it.
 #[derive(Debug, Clone)]
@@ -21,6 +24,7 @@ pub struct Queue {
 #[derive(Debug)]
 struct Shared {
     definition: template::Queue,
+    faults: Faults,
     state: Mutex<State>,
     /// A message became visible.
     arrival: Notify,
@@ -97,8 +101,10 @@ impl Dead {
 }
 
 impl Queue {
-    pub(super) fn new(definition: template::Queue) -> Self {
-        Self { shared: Arc::new(Shared { definition, state: Mutex::default(), arrival: Notify::new() }) }
+    pub(super) fn new(definition: template::Queue, faults: Faults) -> Self {
+        Self {
+            shared: Arc::new(Shared { definition, faults, state: Mutex::default(), arrival: Notify::new() }),
+        }
     }
 
     /// What the template says of the queue.
@@ -121,15 +127,30 @@ impl Queue {
         };
         let id = message.id.clone();
         let delay = delay.unwrap_or(self.shared.definition.delay);
+        let (faults, name) = (&self.shared.faults, &self.shared.definition.name);
+        if faults.strike(Kind::QueueDuplicate, name).is_some() {
+            self.put(message.clone(), delay);
+        }
+        let late = faults.strike(Kind::QueueDelay, name).map_or(Duration::ZERO, |strike| strike.lasting);
+        let overtaken = faults.strike(Kind::QueueReorder, name).map_or(Duration::ZERO, Strike::moment);
+        self.put(message, delay + late + overtaken);
+        id
+    }
+
+    /// Whether this message is not taken, as when SQS itself fails.
+    pub(super) fn refuses(&self) -> bool {
+        self.shared.faults.strike(Kind::QueueRefuse, &self.shared.definition.name).is_some()
+    }
+
+    fn put(&self, message: Message, delay: Duration) {
         let mut state = self.lock();
         if delay.is_zero() {
             state.visible.push_back(message);
         } else {
-            state.hide(now + delay, message, None);
+            state.hide(Instant::now() + delay, message, None);
         }
         drop(state);
         self.shared.arrival.notify_one();
-        id
     }
 
     /// Deletes a message by the handle of a receive; an unknown or outdated one does nothing.

@@ -4,6 +4,7 @@ mod bad_input;
 mod deliveries;
 #[cfg(target_os = "linux")]
 mod ends;
+mod faults;
 mod folder;
 mod journal;
 mod main_job;

@@ -32,6 +32,11 @@ impl Server {
         &self.0.addresses.edge
     }
 
+    /// The URL of the AWS services.
+    pub(crate) fn aws(&self) -> &str {
+        &self.0.addresses.aws
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::new(self.edge(), None).unwrap()
     }

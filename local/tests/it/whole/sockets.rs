@@ -1,12 +1,17 @@
 //! Handshakes that are refused, and odd messages.
 
+use chrono::TimeDelta;
 use serde_json::json;
+use shared::{
+    clock::{Clock as _, SystemClock},
+    registry::{Connection, Registry},
+};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, client::IntoClientRequest as _},
 };
 
-use super::server::{PATIENCE, Stage, server};
+use super::server::{PATIENCE, Stage, eventually, server};
 
 async fn refused(query: &str, header: Option<&str>) -> u16 {
     let url = format!("{}/ws?{query}", server().edge().replacen("http", "ws", 1));
@@ -123,4 +128,36 @@ async fn the_sockets_of_an_app_that_is_switched_off_are_closed_each_time() {
         switch(true).await;
         stage.socket = stage.client.connect(&format!("api_key={}", stage.app.api_key)).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_socket_that_is_being_opened_is_not_forgotten_by_a_post_that_comes_too_early() {
+    let mut stage = Stage::new("opening").await;
+    let app_id = stage.app.app_id.clone();
+    let registry = Registry::new(&shared::testing::aws_config(server().aws()).await, "ConnectionsTable");
+    // Sockets that are not open: for these the edge answers 410, as it does until `$connect` has answered.
+    let register = async |id: &str, age: TimeDelta| {
+        let connection = Connection {
+            id: format!("{id}-{app_id}"),
+            app_id: app_id.parse().unwrap(),
+            crm_user_id: None,
+            key_id: "none".to_owned(),
+            opened_at: SystemClock.now() - age,
+        };
+        registry.insert(&connection).await.unwrap();
+        connection.id
+    };
+    let young = register("young", TimeDelta::zero()).await;
+    for (number, name) in ["old", "older"].into_iter().enumerate() {
+        let old = register(name, TimeDelta::minutes(1)).await;
+        stage
+            .deliver(&json!({"call_id": number + 1, "state": "ringing", "event_timestamp": number + 1}))
+            .await;
+        stage.frame().await;
+        eventually("a socket that is gone is forgotten", async || {
+            registry.find(&old).await.unwrap().is_none()
+        })
+        .await;
+    }
+    assert!(registry.find(&young).await.unwrap().is_some());
 }
