@@ -39,13 +39,14 @@ NEVER_LINKED = {
     "migrator": AWS,
 }
 
-# Names, and the only places where they may stand. Test support may name all; the bench measures the driver alone.
+# Names, and the only places where they may stand. Test support may name all; the bench measures the driver
+# alone, and torture looks into the tables.
 PLACES = {
     r"\baws_(sdk_\w+|config|smithy_\w+)\b": (
         r"shared/src/(aws|registry|push|queue|testing)(\.rs|/.*)|functions/\w+/src/main\.rs"
     ),
     r"\b(tokio_postgres\w*|deadpool\w*|refinery\w*)\b": (
-        r"shared/src/(store|migrate|postgres|testing)(\.rs|/.*)|local/src/bench/.*"
+        r"shared/src/(store|migrate|postgres|testing)(\.rs|/.*)|local/src/(bench|torture)/.*"
     ),
 }
 

@@ -38,6 +38,11 @@ pub struct Addresses {
 impl Server {
     /// Starts `program serve --ephemeral` with these arguments besides, and waits until it is ready.
     pub fn start(program: impl AsRef<OsStr>, arguments: &[&str]) -> io::Result<Self> {
+        Self::start_with(program, arguments, Stdio::inherit())
+    }
+
+    /// The same, with what it says on standard error going elsewhere.
+    pub fn start_with(program: impl AsRef<OsStr>, arguments: &[&str], errors: Stdio) -> io::Result<Self> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", LIFELINE, "lifeline"])
             .arg(program)
@@ -45,6 +50,7 @@ impl Server {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()?;
         let piped = |what: &str| io::Error::other(format!("the server has no standard {what}"));
         let lifeline = shell.stdin.take().ok_or_else(|| piped("input"))?;

@@ -11,7 +11,7 @@ use crate::{
     journal::Journal,
     serve,
     settings::{Settings, root},
-    simulate, tail, telemetry,
+    simulate, tail, telemetry, torture,
 };
 
 /// Runs the whole CTI server on this machine.
@@ -36,6 +36,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Follow an app's events and print them
     Tail(tail::Arguments),
+    /// Break a server of its own in every way while calls come in, and look whether anything was lost or doubled
+    Torture(torture::Arguments),
 }
 
 /// Which database to use.
@@ -86,6 +88,10 @@ impl Cli {
             Command::Tail(arguments) => {
                 telemetry::start(&settings);
                 end(tail::run(arguments).await)
+            }
+            Command::Torture(arguments) => {
+                telemetry::start(&settings);
+                end(torture::run(arguments).await)
             }
             Command::Simulate(arguments) => {
                 telemetry::start(&settings);

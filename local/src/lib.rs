@@ -27,4 +27,5 @@ pub mod simulate;
 pub mod tail;
 pub mod telemetry;
 pub mod template;
+pub mod torture;
 pub mod urls;

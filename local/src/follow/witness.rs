@@ -27,16 +27,16 @@ pub struct Witness {
 }
 
 /// What a client was told.
-#[derive(Clone, Debug, Default)]
-pub struct Account {
+#[derive(Debug, Default)]
+struct Account {
     /// The events it holds: the place of each, and a digest of its frame.
     held: BTreeMap<i64, u64>,
     /// The places of events that it was given a second time as new.
     repeated: Vec<i64>,
     /// How often the log no longer reached back.
-    pub reloads: u64,
+    reloads: u64,
     /// How many connections it has had.
-    pub connections: u64,
+    connections: u64,
 }
 
 /// An entry of the log, as it is compared.
@@ -95,24 +95,7 @@ impl Witness {
     /// How what it holds differs from the log, as far as that is for it; nothing when it does not.
     #[must_use]
     pub fn difference(&self, log: &[Logged]) -> Option<Difference> {
-        let account = lock(&self.account);
-        let expected: BTreeMap<i64, u64> = log
-            .iter()
-            .filter(|entry| self.user.is_none() || entry.audience.is_none() || entry.audience == self.user)
-            .map(|entry| (entry.seq, entry.digest))
-            .collect();
-        let difference = Difference {
-            missing: expected.keys().filter(|seq| !account.held.contains_key(seq)).copied().collect(),
-            wrong: account
-                .held
-                .iter()
-                .filter(|(seq, digest)| expected.get(seq) != Some(digest))
-                .map(|(seq, _)| *seq)
-                .collect(),
-            repeated: account.repeated.clone(),
-            has_reloaded: account.reloads > 0,
-        };
-        (difference != Difference::default()).then_some(difference)
+        lock(&self.account).difference(self.user.as_deref(), log)
     }
 
     /// How many events it holds, and over how many connections it got them.
@@ -130,6 +113,21 @@ impl Drop for Witness {
 }
 
 impl Account {
+    fn difference(&self, user: Option<&str>, log: &[Logged]) -> Option<Difference> {
+        let is_for_it =
+            |entry: &&Logged| user.is_none() || entry.audience.is_none() || entry.audience.as_deref() == user;
+        let expected: BTreeMap<i64, u64> =
+            log.iter().filter(is_for_it).map(|entry| (entry.seq, entry.digest)).collect();
+        let is_wrong = |(seq, digest): &(&i64, &u64)| expected.get(seq) != Some(digest);
+        let difference = Difference {
+            missing: expected.keys().filter(|seq| !self.held.contains_key(seq)).copied().collect(),
+            wrong: self.held.iter().filter(is_wrong).map(|(seq, _)| *seq).collect(),
+            repeated: self.repeated.clone(),
+            has_reloaded: self.reloads > 0,
+        };
+        (difference != Difference::default()).then_some(difference)
+    }
+
     fn take(&mut self, new: Option<&Value>) {
         let Some(event) = new else {
             self.reloads += 1;
@@ -177,4 +175,46 @@ fn digest(frame: &Value) -> u64 {
 /// No code panics while it holds the lock, so a poisoned one cannot happen.
 fn lock(account: &Mutex<Account>) -> MutexGuard<'_, Account> {
     account.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(seq: i64) -> Value {
+        json!({ "event": "call.ring", "seq": seq })
+    }
+
+    fn logged(seq: i64, audience: Option<&str>) -> Logged {
+        Logged::new(seq, audience.map(str::to_owned), &event(seq).to_string())
+    }
+
+    fn account(events: &[Value]) -> Account {
+        let mut account = Account::default();
+        for event in events {
+            account.take(Some(event));
+        }
+        account
+    }
+
+    #[test]
+    fn a_client_that_holds_its_part_of_the_log_differs_in_nothing() {
+        let log = [logged(1, None), logged(2, Some("ada")), logged(3, Some("ben"))];
+        assert_eq!(account(&[event(3), event(1), event(2)]).difference(None, &log), None);
+        assert_eq!(account(&[event(1), event(2)]).difference(Some("ada"), &log), None);
+        assert_eq!(account(&[event(1)]).difference(Some("cleo"), &log), None);
+    }
+
+    #[test]
+    fn whatever_is_missing_foreign_changed_or_new_twice_is_named() {
+        let log = [logged(1, None), logged(2, Some("ada")), logged(3, None)];
+        let changed = json!({ "event": "call.ended", "seq": 3 });
+        let mut account = account(&[event(2), changed.clone(), changed, event(4)]);
+        account.take(None);
+        let difference =
+            Difference { missing: vec![1], wrong: vec![2, 3, 4], repeated: vec![3], has_reloaded: true };
+        assert_eq!(account.difference(Some("ben"), &log), Some(difference));
+    }
 }

@@ -177,6 +177,10 @@ async fn kill(child: &mut Child) -> std::io::Result<String> {
 impl Process {
     /// The next job, once there is one; `None` when the stack stops.
     pub(super) async fn next(self: &Arc<Self>) -> Option<Taken> {
+        if self.lock().is_doomed {
+            // It gets no more work in the moment that it has left.
+            std::future::pending::<()>().await;
+        }
         let (is_first, unanswered) = {
             let mut state = self.lock();
             (!std::mem::replace(&mut state.has_asked, true), state.running.take())

@@ -49,7 +49,9 @@ pub(super) fn start(
         let url = arguments.lambda.as_deref().unwrap_or_default();
         let file = root().join(&arguments.database.data).join("functions.env");
         write_environment(&file, &base, template)?;
-        console::progress(&format!("waiting for the functions at {url}; with cargo-lambda they are started by"));
+        console::progress(&format!(
+            "waiting for the functions at {url}; with cargo-lambda they are started by"
+        ));
         console::progress(&format!("  {}", watch_command(url, &file)));
         return Lambda::remote(url, aliases)
             .map_err(|source| Error::Function { name: url.to_owned(), source });

@@ -188,7 +188,7 @@ impl Stack {
             functions::start(arguments, settings, &template, &urls, folder.as_deref(), journal, &faults)?;
         let actors = arguments.faults.actors(&faults, &lambda, proxy)?;
         let dynamodb = DynamoDb::start(&template.tables)?;
-        let sqs = Sqs::new(&template, &faults);
+        let sqs = Sqs::with_faults(&template, &faults);
         let functions = Arc::new(lambda.clone());
         let edge = Edge::new(&template.http_routes, template.websocket.clone(), functions, &urls, faults);
         let stop_mappings = watch::Sender::new(false);

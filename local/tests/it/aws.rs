@@ -9,7 +9,6 @@ use axum::{
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use local::{
     aws::{self, dynamodb::DynamoDb, sqs::Sqs},
-    faults::Faults,
     lambda::Lambda,
     template::Template,
 };
@@ -36,12 +35,7 @@ impl Endpoint {
         let template = Template::parse(FIXTURE, &surroundings).unwrap();
         let lambda = lambda(function());
         let dynamodb = DynamoDb::start(&template.tables).unwrap();
-        let router = aws::router(
-            dynamodb,
-            Sqs::new(&template, &Faults::default()),
-            lambda.clone(),
-            axum::Router::new(),
-        );
+        let router = aws::router(dynamodb, Sqs::new(&template), lambda.clone(), axum::Router::new());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, template, lambda }
     }

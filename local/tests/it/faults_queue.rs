@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn sqs(faults: &Faults) -> Sqs {
-    Sqs::new(&Template::parse(FIXTURE, &surroundings()).unwrap(), faults)
+    Sqs::with_faults(&Template::parse(FIXTURE, &surroundings()).unwrap(), faults)
 }
 
 /// Takes messages until so many have come, and deletes them; the answer is their ids and bodies.

@@ -15,7 +15,6 @@ use local::{
         mapping::{self, Mapping},
         sqs::{Queue, Sqs},
     },
-    faults::Faults,
     lambda::Lambda,
     template::Template,
 };
@@ -94,13 +93,7 @@ impl Stack {
             region: "us-east-1".to_owned(),
         };
         let lambda = Lambda::remote(&url, BTreeMap::new()).unwrap();
-        Self {
-            sqs: Sqs::new(&template, &Faults::default()),
-            lambda,
-            mapping,
-            batches,
-            stop: watch::Sender::new(false),
-        }
+        Self { sqs: Sqs::new(&template), lambda, mapping, batches, stop: watch::Sender::new(false) }
     }
 
     async fn started() -> Self {

@@ -25,7 +25,13 @@ pub struct Sqs {
 impl Sqs {
     /// Makes the template's queues, all empty.
     #[must_use]
-    pub fn new(template: &Template, faults: &Faults) -> Self {
+    pub fn new(template: &Template) -> Self {
+        Self::with_faults(template, &Faults::default())
+    }
+
+    /// Makes queues that these faults strike.
+    #[must_use]
+    pub fn with_faults(template: &Template, faults: &Faults) -> Self {
         let make = |(id, queue): (&String, &template::Queue)| {
             (id.clone(), Queue::new(queue.clone(), faults.clone()))
         };

@@ -11,3 +11,4 @@ mod main_job;
 mod outage;
 mod server;
 mod sockets;
+mod torture;

@@ -1,0 +1,73 @@
+//! Does what is scheduled.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Error,
+    schedule::{Act, STEADY, Schedule},
+    stage::Stage,
+};
+
+/// The same as always, and queues that take nothing.
+fn without_queues() -> Vec<&'static str> {
+    STEADY.into_iter().filter(|flag| !flag.starts_with("queue-refuse")).chain(["queue-refuse=1"]).collect()
+}
+
+/// Breaks one thing after the other until the end, or until it is over; gives how often each was done.
+pub(super) async fn work(
+    stage: &mut Stage,
+    seed: u64,
+    end: Instant,
+    is_over: impl Fn() -> bool,
+) -> Result<BTreeMap<&'static str, u64>, Error> {
+    let mut schedule = Schedule::new(seed);
+    let mut done = BTreeMap::new();
+    loop {
+        let (pause, act) = schedule.next();
+        let at = Instant::now() + pause;
+        while Instant::now() < at {
+            if is_over() || Instant::now() >= end {
+                return Ok(done);
+            }
+            sleep((at - Instant::now()).min(std::time::Duration::from_millis(100))).await;
+        }
+        tracing::info!(?act, "breaking");
+        *done.entry(act.name()).or_default() += 1;
+        perform(stage, act).await?;
+    }
+}
+
+async fn perform(stage: &mut Stage, act: Act) -> Result<(), Error> {
+    let database = |access: &str| json!({ "act": "database", "access": access });
+    match act {
+        Act::Kill(function) => stage.act(json!({ "act": "kill", "function": function })).await?,
+        Act::Crash(away) => stage.crash(away).await?,
+        Act::Refuse(length) => {
+            stage.act(database("refuse")).await?;
+            sleep(length).await;
+            stage.act(database("open")).await?;
+        }
+        Act::Hang(length) => {
+            stage.act(database("hang")).await?;
+            sleep(length).await;
+            stage.act(database("open")).await?;
+        }
+        Act::QueuesAway(length) => {
+            stage.put(None, &without_queues()).await?;
+            sleep(length).await;
+            stage.put(None, &STEADY).await?;
+        }
+        Act::AllAway(length) => {
+            stage.put(None, &without_queues()).await?;
+            stage.act(database("refuse")).await?;
+            sleep(length).await;
+            stage.act(database("open")).await?;
+            stage.put(None, &STEADY).await?;
+        }
+        Act::Storm => stage.storm.send_modify(|storm| *storm += 1),
+    }
+    Ok(())
+}
