@@ -38,16 +38,22 @@ pub struct Addresses {
 impl Server {
     /// Starts `program serve --ephemeral` with these arguments besides, and waits until it is ready.
     pub fn start(program: impl AsRef<OsStr>, arguments: &[&str]) -> io::Result<Self> {
-        Self::start_with(program, arguments, Stdio::inherit())
+        Self::start_with(program, arguments, &[], Stdio::inherit())
     }
 
-    /// The same, with what it says on standard error going elsewhere.
-    pub fn start_with(program: impl AsRef<OsStr>, arguments: &[&str], errors: Stdio) -> io::Result<Self> {
+    /// The same with these variables in its environment, and with what it says on standard error going elsewhere.
+    pub fn start_with(
+        program: impl AsRef<OsStr>,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        errors: Stdio,
+    ) -> io::Result<Self> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", LIFELINE, "lifeline"])
             .arg(program)
             .args(["serve", "--ephemeral"])
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors)

@@ -121,6 +121,12 @@ impl Client {
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
+    /// The URL it was made with.
+    #[must_use]
+    pub fn base(&self) -> String {
+        self.base.to_string().trim_end_matches('/').to_owned()
+    }
+
     /// Makes an app.
     pub async fn make_app(&self, name: &str) -> Result<App, Error> {
         let body = serde_json::json!({ "name": name }).to_string();

@@ -40,7 +40,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response<String> {
     match serde_json::to_string(value) {
         Ok(body) => answer(status, JSON, body),
         Err(error) => {
-            tracing::error!(component = "Http", %error, "an answer cannot be written as JSON");
+            tracing::error!(component = "Rest", %error, "an answer cannot be written as JSON");
             problem(&Problem::new(500, "internal", "Something went wrong on our side."))
         }
     }

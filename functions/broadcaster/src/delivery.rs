@@ -1,6 +1,10 @@
 //! One app's entries to its sockets: each socket gets its own, in order, beside all others.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, future::try_join_all, stream};
@@ -13,7 +17,7 @@ use shared::{
     push::{Delivery, Pusher},
     queue::{Close, Entry},
     registry::{self, Connection, Registry},
-    telemetry::Chain,
+    telemetry::{Chain, Metric, Metrics, TraceId},
 };
 use tracing::{info, warn};
 
@@ -32,13 +36,29 @@ pub struct Broadcaster {
     registry: Registry,
     pusher: Pusher,
     clock: Box<dyn Clock>,
+    metrics: Metrics,
 }
 
 impl Broadcaster {
     /// Puts it together.
     #[must_use]
     pub fn new(registry: Registry, pusher: Pusher, clock: Box<dyn Clock>) -> Self {
-        Self { registry, pusher, clock }
+        Self { registry, pusher, clock, metrics: Metrics::default() }
+    }
+
+    /// Counts into these instead of into some that nobody reads.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// What happened since they were written.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn flush(&self) {
+        self.metrics.flush(self.clock.now());
     }
 
     /// Sends entries of one app to whoever is connected, then closes the sockets that are to be closed. Fails only when
@@ -50,17 +70,24 @@ impl Broadcaster {
         closings: &[Close],
     ) -> Result<(), registry::Error> {
         let connections = self.connections(app_id, entries, closings).await?;
-        let sockets = connections.len();
+        let connected = connections.len();
+        let reached: Vec<AtomicUsize> = entries.iter().map(|_| AtomicUsize::new(0)).collect();
+        let reached = reached.as_slice();
         stream::iter(connections)
             .for_each_concurrent(SOCKETS_AT_ONCE, |connection| async move {
-                if self.write(&connection, entries).await
+                if self.write(&connection, entries, reached).await
                     && let Some(close) = closings.iter().find(|close| concerns(close, &connection))
                 {
                     self.close(&connection, close.reason).await;
                 }
             })
             .await;
-        info!(component = "WebSocket", %app_id, events = entries.len(), sockets, "pushed");
+        for (entry, sockets) in entries.iter().zip(reached) {
+            let sockets = sockets.load(Ordering::Relaxed);
+            let (seq, trace_id) = (entry.seq, entry.trace_id.as_ref().map(TraceId::as_str));
+            info!(component = "Push", %app_id, client_event_id = %entry.id, seq, trace_id, sockets, connected, "pushed");
+            self.metrics.add(Metric::Pushed, sockets);
+        }
         Ok(())
     }
 
@@ -85,20 +112,22 @@ impl Broadcaster {
 
     /// Writes to one socket what it may see, in order, until it is through or the socket is lost. Says whether the socket
     /// is still there.
-    async fn write(&self, connection: &Connection, entries: &[Entry]) -> bool {
-        for entry in entries.iter().filter(|entry| may_see(connection, entry)) {
+    async fn write(&self, connection: &Connection, entries: &[Entry], reached: &[AtomicUsize]) -> bool {
+        for (entry, reached) in entries.iter().zip(reached).filter(|(entry, _)| may_see(connection, entry)) {
             match self.post(connection, entry).await {
-                Delivery::Delivered => {}
+                Delivery::Delivered => drop(reached.fetch_add(1, Ordering::Relaxed)),
                 // One that is being opened gets what it misses here by its first `resume`; forgotten, it would get nothing.
                 Delivery::Gone if self.clock.now() - connection.opened_at < HANDSHAKE => return false,
                 Delivery::Gone => {
+                    self.metrics.add(Metric::Gone, 1);
                     self.forget(connection, "gone").await;
                     return false;
                 }
                 Delivery::Throttled => {
                     // A gap that the client does not notice would be worse than a reconnect with `resume`.
+                    self.metrics.add(Metric::Throttled, 1);
                     self.disconnect(connection).await;
-                    self.forget(connection, "too slow").await;
+                    self.forget(connection, "throttled").await;
                     return false;
                 }
             }
@@ -114,7 +143,7 @@ impl Broadcaster {
             warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not say why a socket is closed");
         }
         self.disconnect(connection).await;
-        self.forget(connection, "credential died").await;
+        self.forget(connection, reason.as_str()).await;
     }
 
     async fn disconnect(&self, connection: &Connection) {
@@ -131,7 +160,7 @@ impl Broadcaster {
                 Ok(delivery @ (Delivery::Delivered | Delivery::Gone)) => return delivery,
                 Ok(Delivery::Throttled) => {}
                 Err(error) => {
-                    warn!(component = "WebSocket", app_id = %connection.app_id, seq = entry.seq, error = %Chain(&error), "post failed");
+                    warn!(component = "Push", app_id = %connection.app_id, seq = entry.seq, error = %Chain(&error), "post failed");
                 }
             }
             match waits.next() {
@@ -142,7 +171,7 @@ impl Broadcaster {
     }
 
     async fn forget(&self, connection: &Connection, reason: &'static str) {
-        info!(component = "WebSocket", app_id = %connection.app_id, connection_id = connection.id, reason, "dropped a connection");
+        info!(component = "WebSocket", app_id = %connection.app_id, connection_id = connection.id, reason, "closed");
         if let Err(error) = self.registry.remove(&connection.id).await {
             warn!(component = "WebSocket", app_id = %connection.app_id, error = %Chain(&error), "could not remove a connection");
         }
@@ -181,6 +210,7 @@ mod tests {
             id: shared::domain::ids::new_id(),
             audience: audience.map(str::to_owned),
             frame: String::new(),
+            trace_id: None,
         };
         for (audience, user, sees) in [
             (Some("ada"), Some("ada"), true),

@@ -29,7 +29,7 @@ pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchRespo
                 None => apps.push(vec![(id, message)]),
             },
             Err(cause) => error!(
-                component = "Broadcaster",
+                component = "Push",
                 message_id = id,
                 line = cause.line(),
                 "dropped an unreadable message"
@@ -47,6 +47,7 @@ pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchRespo
         failure.item_identifier = id;
         response.batch_item_failures.push(failure);
     }
+    broadcaster.flush();
     response
 }
 
@@ -60,7 +61,7 @@ async fn deliver(broadcaster: &Broadcaster, messages: Vec<(String, PushMessage)>
     match broadcaster.deliver(app_id, &events, &closings).await {
         Ok(()) => Vec::new(),
         Err(cause) => {
-            warn!(component = "Broadcaster", %app_id, error = %Chain(&cause), "connections unknown, the messages come again");
+            warn!(component = "Push", %app_id, error = %Chain(&cause), "connections unknown, the messages come again");
             ids
         }
     }

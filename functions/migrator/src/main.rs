@@ -3,11 +3,12 @@
 use lambda_runtime::{LambdaEvent, service_fn};
 use migrator::{Config, handle};
 use serde_json::Value;
-use shared::config::Env;
+use shared::{config::Env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let config = &Config::from_env(&Env::from_process())?;
+    let env = Env::from_process();
+    telemetry::start(&env);
+    let config = &Config::from_env(&env)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(config, event.payload))).await
 }

@@ -6,16 +6,14 @@ use chrono::{DateTime, Utc};
 use futures_util::try_join;
 use shared::{
     domain::ids::AppId,
-    store::{
-        Client, Result, agents,
-        event_log::{self, LoggedEvent},
-        folding, inbox, messages,
-    },
+    store::{Client, Result, agents, event_log, folding, inbox, messages},
 };
 
 use crate::{
-    frames,
+    frames::{self, Written},
     plan::{Grouping, Plan, Read},
+    told::Deliveries,
+    traces::{Causes, Traces},
 };
 
 /// What became of a batch.
@@ -30,12 +28,10 @@ pub(crate) enum Batch {
 
 /// A batch that was applied.
 pub(crate) struct Applied {
-    /// How many events.
-    pub(crate) events: usize,
-    /// How many of them can never be read.
-    pub(crate) dead: usize,
+    /// What became of the deliveries.
+    pub(crate) deliveries: Deliveries,
     /// What clients are to be told.
-    pub(crate) log: Vec<LoggedEvent>,
+    pub(crate) written: Written,
     /// Whether they are to be told at all.
     pub(crate) is_active: bool,
 }
@@ -45,6 +41,7 @@ pub(crate) async fn apply(
     tx: &Client,
     app_id: AppId,
     limit: i64,
+    traces: &Traces,
     now: DateTime<Utc>,
 ) -> Result<Batch> {
     let Some(stream) = inbox::lock_stream(tx, app_id).await? else { return Ok(Batch::Busy) };
@@ -52,11 +49,14 @@ pub(crate) async fn apply(
     if pending.is_empty() {
         return Ok(Batch::NothingDue);
     }
-    let events = pending.len();
+    let waited_since = pending.iter().map(inbox::PendingEvent::waits_since).collect();
     let read = Read::new(pending);
     let plan = plan(tx, app_id, &read).await?;
-    let log = write(tx, app_id, &read, &plan, stream.last_seq, now).await?;
-    Ok(Batch::Applied(Applied { events, dead: read.unreadable.len(), log, is_active: stream.is_active }))
+    let causes = Causes::new(&read.finished, traces);
+    let written = write(tx, app_id, &read, &plan, &causes, stream.last_seq, now).await?;
+    let Read { finished, unreadable, .. } = read;
+    let deliveries = Deliveries { finished, unreadable, waited_since };
+    Ok(Batch::Applied(Applied { deliveries, written, is_active: stream.is_active }))
 }
 
 /// Reads what the events' conversations, messages and agents are so far, and folds.
@@ -85,9 +85,10 @@ async fn write(
     app_id: AppId,
     read: &Read,
     plan: &Plan,
+    causes: &Causes<'_>,
     last_seq: i64,
     now: DateTime<Utc>,
-) -> Result<Vec<LoggedEvent>> {
+) -> Result<Written> {
     let (legs, messages, users) = (plan.calls.legs(), plan.messages.ids(), plan.users());
     let known = if legs.is_empty() && messages.is_empty() && users.is_empty() {
         folding::Known::default()
@@ -95,7 +96,8 @@ async fn write(
         folding::known(tx, app_id, &legs, &messages, &users).await?
     };
     let rows = plan.rows(&known);
-    let log = frames::log(app_id, plan, &rows, &known, last_seq, now);
+    let written = frames::log(app_id, plan, &rows, &known, causes, last_seq, now);
+    let log = &written.events;
     // Independent statements, sent without waiting for one another.
     try_join!(
         unless(plan.calls.links.is_empty(), folding::save_links(tx, app_id, &plan.calls.links)),
@@ -103,11 +105,11 @@ async fn write(
         unless(rows.voicemails.is_empty(), folding::save_voicemails(tx, app_id, &rows.voicemails, now)),
         unless(rows.messages.is_empty(), messages::save(tx, app_id, &rows.messages, now)),
         unless(rows.agents.is_empty(), agents::save(tx, app_id, &rows.agents, now)),
-        unless(log.is_empty(), event_log::append(tx, app_id, &log, now)),
+        unless(log.is_empty(), event_log::append(tx, app_id, log, now)),
         unless(read.finished.is_empty(), inbox::finish(tx, app_id, &read.finished, now)),
         unless(read.unreadable.is_empty(), inbox::give_up(tx, app_id, &read.unreadable, now)),
     )?;
-    Ok(log)
+    Ok(written)
 }
 
 /// Does it unless there is nothing to do.

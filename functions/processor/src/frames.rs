@@ -16,7 +16,11 @@ use shared::{
     store::{event_log::LoggedEvent, folding::Known},
 };
 
-use crate::plan::{Plan, Rows};
+use crate::{
+    plan::{Plan, Rows},
+    told::Note,
+    traces::{About, Causes},
+};
 
 /// How long a text may be, tried one after the other until the frame is small enough. The last always is.
 const TEXT_LIMITS: [usize; 5] = [usize::MAX, 16 * 1024, 4 * 1024, 512, 64];
@@ -27,15 +31,23 @@ pub(crate) fn log(
     plan: &Plan,
     rows: &Rows<'_>,
     known: &Known,
+    causes: &Causes<'_>,
     last_seq: i64,
     now: DateTime<Utc>,
-) -> Vec<LoggedEvent> {
-    let mut log =
-        Log { app_id, now, crm_users: &known.crm_users, next_seq: last_seq + 1, events: Vec::new() };
+) -> Written {
+    let (crm_users, next_seq, written) = (&known.crm_users, last_seq + 1, Written::default());
+    let mut log = Log { app_id, now, crm_users, causes, next_seq, written };
     calls::write(&mut log, &plan.calls, rows);
     messages::write(&mut log, &plan.messages, rows);
     agents::write(&mut log, &plan.agents);
-    log.events
+    log.written
+}
+
+/// Entries of the event log, and what there is to be said of each.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) events: Vec<LoggedEvent>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// The entries that a batch adds to the log of an app.
@@ -43,8 +55,9 @@ struct Log<'a> {
     app_id: AppId,
     now: DateTime<Utc>,
     crm_users: &'a HashMap<DialpadId, String>,
+    causes: &'a Causes<'a>,
     next_seq: i64,
-    events: Vec<LoggedEvent>,
+    written: Written,
 }
 
 impl Log<'_> {
@@ -53,6 +66,7 @@ impl Log<'_> {
     fn add(
         &mut self,
         event: EventName,
+        about: About,
         at: DateTime<Utc>,
         user: Option<DialpadId>,
         frame: impl Fn(Envelope, Option<&str>, &mut Texts) -> String,
@@ -75,7 +89,10 @@ impl Log<'_> {
             }
         }
         let audience = crm_user.map(str::to_owned);
-        self.events.push(LoggedEvent { seq, id, audience, frame: written });
+        let cause = self.causes.of(about, at);
+        let (is_targeted, trace_id) = (audience.is_some(), cause.trace_id.clone());
+        self.written.notes.push(Note { seq, id, event, about, cause, is_targeted });
+        self.written.events.push(LoggedEvent { seq, id, audience, frame: written, trace_id });
         self.next_seq += 1;
     }
 }

@@ -29,14 +29,14 @@ pub(crate) async fn send(queue: &Queue, app_id: AppId, log: Vec<LoggedEvent>) ->
 fn messages(app_id: AppId, log: Vec<LoggedEvent>) -> Vec<PushMessage> {
     let mut messages: Vec<PushMessage> = Vec::new();
     let mut bytes = MAX_BYTES;
-    for LoggedEvent { seq, id, audience, frame } in log {
+    for LoggedEvent { seq, id, audience, frame, trace_id } in log {
         bytes += frame.len();
         if bytes > MAX_BYTES {
             bytes = frame.len();
             messages.push(PushMessage::events(app_id, Vec::new()));
         }
         if let Some(message) = messages.last_mut() {
-            message.events.push(Entry { seq, id, audience, frame });
+            message.events.push(Entry { seq, id, audience, frame, trace_id });
         }
     }
     messages
@@ -50,7 +50,13 @@ mod tests {
     fn entries_keep_their_order_and_messages_their_size() {
         let app_id = AppId(shared::domain::ids::new_id());
         let log: Vec<_> = (1..=30)
-            .map(|seq| LoggedEvent { seq, id: app_id.0, audience: None, frame: "\"".repeat(24 * 1024) })
+            .map(|seq| LoggedEvent {
+                seq,
+                id: app_id.0,
+                audience: None,
+                frame: "\"".repeat(24 * 1024),
+                trace_id: None,
+            })
             .collect();
         let messages = messages(app_id, log);
         assert_eq!(

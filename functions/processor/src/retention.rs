@@ -21,7 +21,7 @@ const BATCHES: usize = 20;
 /// Deletes what is due. A failure is no reason not to process events.
 pub(crate) async fn delete_what_is_due(processor: &Processor) {
     if let Err(error) = delete(processor).await {
-        warn!(component = "Processor", error = %Chain(&error), "could not delete what is due");
+        warn!(component = "Retention", error = %Chain(&error), "could not delete what is due");
     }
 }
 

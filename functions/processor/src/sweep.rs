@@ -6,15 +6,16 @@ use chrono::TimeDelta;
 use shared::{
     domain::ids::AppId,
     store::{
+        deliveries,
         event_log::{self, LoggedEvent},
         inbox,
     },
-    telemetry::Chain,
+    telemetry::{Chain, Metric},
 };
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::{closings, error::Error, outbox, retention, work_on, worker::Processor};
+use crate::{closings, error::Error, outbox, retention, traces::Traces, work_on, worker::Processor};
 
 /// How long an entry of the log may wait to be handed over before it counts as forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
@@ -25,9 +26,13 @@ const AT_ONCE: i64 = 1000;
 /// the database may be back at the next.
 pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
     let end = Instant::now() + processor.config.sweep;
+    if let Err(error) = measure(processor).await {
+        warn!(component = "Processor", error = %Chain(&error), "backlog not measured");
+    }
     retention::delete_what_is_due(processor).await;
     loop {
         let outcome = look(processor).await;
+        processor.metrics.flush(processor.clock.now());
         let next = Instant::now() + processor.config.poll_interval;
         if next > end {
             return outcome;
@@ -39,6 +44,16 @@ pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
     }
 }
 
+/// Says how much waits and how much was given up, by the query of the monitoring endpoint.
+async fn measure(processor: &Processor) -> Result<(), Error> {
+    let db = processor.store.system().await?;
+    let progress = deliveries::progress(&*db, processor.clock.now()).await?;
+    processor.metrics.add(Metric::Pending, progress.pending);
+    processor.metrics.add(Metric::OldestPendingSeconds, progress.oldest_seconds);
+    processor.metrics.add(Metric::DeadEvents, progress.dead);
+    Ok(())
+}
+
 async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
     let (apps, forgotten) = {
@@ -47,7 +62,7 @@ async fn look(processor: &Processor) -> Result<(), Error> {
         (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
     };
     closings::close_sockets(processor).await?;
-    work_on(processor, apps).await;
+    work_on(processor, apps.into_iter().map(|app_id| (app_id, Traces::default()))).await;
     send_again(processor, forgotten).await
 }
 

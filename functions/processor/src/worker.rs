@@ -6,15 +6,16 @@ use shared::{
     domain::ids::{AppId, new_id},
     queue::Queue,
     store::{self, Store, event_log, inbox},
-    telemetry::Chain,
+    telemetry::{Chain, Metric, Metrics},
 };
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::{
     Config,
     batch::{self, Applied, Batch},
     error::Error,
     outbox,
+    traces::Traces,
 };
 
 /// What processing needs; lives as long as the function is warm.
@@ -23,13 +24,25 @@ pub struct Processor {
     pub(crate) push_queue: Queue,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
 }
 
 impl Processor {
     /// Puts it together.
     #[must_use]
     pub fn new(store: Store, push_queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
-        Self { store, push_queue, clock, config }
+        Self { store, push_queue, clock, config, metrics: Metrics::default() }
+    }
+
+    /// Counts into these instead of into some that nobody reads.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// What happened since they were written.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Applies the app's due events until there are none, or somebody else does it.
@@ -37,16 +50,16 @@ impl Processor {
     /// Whoever finds the app locked leaves it: its event was committed before the lock was released, and the worker that
     /// had the lock looks again after that. So the last look is one without the lock; a look within the transaction could
     /// miss an event that is committed while the transaction ends.
-    pub(crate) async fn work_on(&self, app_id: AppId) -> Result<(), Error> {
+    pub(crate) async fn work_on(&self, app_id: AppId, traces: &Traces) -> Result<(), Error> {
         loop {
-            let handed_over = match self.batch(app_id, self.config.batch_size).await {
-                Ok(Batch::Applied(applied)) => self.hand_over(app_id, applied).await,
+            let handed_over = match self.batch(app_id, self.config.batch_size, traces).await {
+                Ok(Batch::Applied(applied)) => self.hand_over(app_id, applied, traces).await,
                 Ok(Batch::NothingDue) => Vec::new(),
                 Ok(Batch::Busy) => return Ok(()),
                 Err(error) if error.is_unavailable() => return Err(error.into()),
                 Err(error) => {
                     warn!(component = "Processor", %app_id, error = %Chain(&error), "batch failed, its events go one by one");
-                    self.one_by_one(app_id).await?;
+                    self.one_by_one(app_id, traces).await?;
                     Vec::new()
                 }
             };
@@ -57,11 +70,11 @@ impl Processor {
     }
 
     /// Applies as many events as a batch holds, each in a transaction of its own, and puts off the one that fails.
-    async fn one_by_one(&self, app_id: AppId) -> Result<(), Error> {
+    async fn one_by_one(&self, app_id: AppId, traces: &Traces) -> Result<(), Error> {
         for _ in 0..self.config.batch_size {
-            match self.batch(app_id, 1).await {
+            match self.batch(app_id, 1, traces).await {
                 Ok(Batch::Applied(applied)) => {
-                    let handed_over = self.hand_over(app_id, applied).await;
+                    let handed_over = self.hand_over(app_id, applied, traces).await;
                     self.mark_and_look(app_id, &handed_over).await?;
                 }
                 Ok(Batch::NothingDue | Batch::Busy) => break,
@@ -96,13 +109,14 @@ impl Processor {
             warn!(component = "Processor", %app_id, event_id = %event.id, attempts = event.attempts + 1, error = %Chain(cause), "event put off");
             let reason = Chain(cause).to_string();
             db.commit_with(inbox::retry_later(&*db, app_id, event.id, &reason, due_at)).await?;
+            self.metrics.add(Metric::Retried, 1);
         }
         Ok(())
     }
 
-    async fn batch(&self, app_id: AppId, limit: i64) -> store::Result<Batch> {
+    async fn batch(&self, app_id: AppId, limit: i64, traces: &Traces) -> store::Result<Batch> {
         let tx = self.store.app(app_id).await?;
-        match batch::apply(&tx, app_id, limit, self.clock.now()).await {
+        match batch::apply(&tx, app_id, limit, traces, self.clock.now()).await {
             Ok(batch) => tx.commit().await.map(|()| batch),
             Err(error) => {
                 if error.is_unavailable() {
@@ -115,19 +129,14 @@ impl Processor {
 
     /// Hands client events to the push queue; gives back the places of those that arrived there. The others stay
     /// unmarked, and the sweep sends them.
-    async fn hand_over(&self, app_id: AppId, applied: Applied) -> Vec<i64> {
-        info!(
-            component = "Processor",
-            %app_id,
-            events = applied.events,
-            dead = applied.dead,
-            client_events = applied.log.len(),
-            "applied"
-        );
-        if applied.is_active {
-            outbox::send(&self.push_queue, app_id, applied.log).await
+    async fn hand_over(&self, app_id: AppId, applied: Applied, traces: &Traces) -> Vec<i64> {
+        let Applied { deliveries, written, is_active } = applied;
+        deliveries.tell(app_id, traces, &self.metrics, self.clock.now());
+        written.notes.iter().for_each(|note| note.tell(app_id));
+        if is_active {
+            outbox::send(&self.push_queue, app_id, written.events).await
         } else {
-            applied.log.iter().map(|event| event.seq).collect()
+            written.events.iter().map(|event| event.seq).collect()
         }
     }
 }

@@ -13,6 +13,7 @@ use shared::{
         audit::{self, KeyEntry},
         keys::{self, KeyInfo, NewKey, Rotation},
     },
+    telemetry::Metric,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -93,7 +94,8 @@ pub(crate) async fn rotate(
     tx.commit().await?;
 
     let action = if rotation.replaced { "rotated" } else { "created" };
-    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, action, grace, "key issued");
+    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, key_id = key.id(), grace, "{action}");
+    deps.metrics.add(if rotation.replaced { Metric::ApiKeyRotated } else { Metric::ApiKeyCreated }, 1);
     Ok(axum::Json(IssuedKey {
         success: true,
         message: if rotation.replaced {
@@ -137,7 +139,8 @@ pub(crate) async fn revoke(
     let revoked = keys::revoke_all(&*tx, app_id, &operator.request_id, now).await?;
     let last = keys::newest(&*tx, app_id, KEYS_SHOWN).await?.iter().filter_map(|key| key.revoked_at).max();
     tx.commit().await?;
-    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, revoked, "keys revoked");
+    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, keys = revoked, "revoked");
+    deps.metrics.add(Metric::ApiKeyRevoked, revoked);
     Ok(axum::Json(RevokedKeys {
         success: true,
         message: "API keys revoked. The app cannot authenticate until a new key is issued.",

@@ -16,6 +16,7 @@ use shared::{
         time::Timestamp,
     },
     store::{apps, audit},
+    telemetry::Metric,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -116,7 +117,9 @@ pub(crate) async fn create(
     audit::record(&*tx, app_id, "app.created", &detail, &operator.request_id, now).await?;
     tx.commit().await?;
 
-    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, "app made");
+    tracing::info!(component = "App", %app_id, request_id = operator.request_id, "created");
+    tracing::info!(component = "APIKey", %app_id, request_id = operator.request_id, key_id = key.id(), "created");
+    deps.metrics.add(Metric::ApiKeyCreated, 1);
     let app = CreatedApp {
         success: true,
         message: "App created. Store the API key and the webhook secret now: they are shown only once.",
@@ -218,7 +221,7 @@ pub(crate) async fn change(
         apps::update(&*tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
     audit::record(&*tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
     tx.commit().await?;
-    tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, ?is_active, "app changed");
+    tracing::info!(component = "App", %app_id, request_id = operator.request_id, ?is_active, "changed");
     Ok(Data::json(AppView::new(app, &url)))
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
         header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL, CONTENT_LENGTH},
@@ -22,9 +22,13 @@ use shared::{
     domain::ids::AppId,
     http::{REQUEST_ID, problem, request_id},
     problem::Problem,
+    telemetry::{Metric, TraceId},
 };
 
-use crate::error::{Error, Refusal, allowed};
+use crate::{
+    Deps,
+    error::{Error, Refusal, allowed},
+};
 
 /// What is known of the request that is being answered.
 #[derive(Debug, Default)]
@@ -37,9 +41,11 @@ pub(crate) struct Context {
 }
 
 /// The layer around everything.
-pub(crate) async fn apply(mut request: Request, next: Next) -> Response {
+pub(crate) async fn apply(State(deps): State<Arc<Deps>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let context = Arc::new(Context { request_id: request_id(request.headers()), ..Context::default() });
+    let trace_id = request.headers().get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    let trace_id = trace_id.and_then(|text| text.parse::<TraceId>().ok());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     request.extensions_mut().insert(Arc::clone(&context));
     let asks_for_methods =
@@ -85,13 +91,29 @@ pub(crate) async fn apply(mut request: Request, next: Next) -> Response {
         component = "Rest",
         request_id = context.request_id,
         app_id = context.app_id.get().map(tracing::field::display),
+        trace_id = trace_id.as_ref().map(TraceId::as_str),
         %method,
         route = context.route.get().map(MatchedPath::as_str),
         status = response.status().as_u16(),
         duration_ms = started.elapsed().as_secs_f64() * 1000.0,
         "answered"
     );
+    count_refusals(&deps, &context, &method, response.status());
+    deps.metrics.flush(deps.clock.now());
     response
+}
+
+/// Counts credentials that were not accepted; whoever asks for a key without being allowed to is of interest by itself.
+fn count_refusals(deps: &Deps, context: &Context, method: &Method, status: StatusCode) {
+    let Some(route) = context.route.get().map(MatchedPath::as_str) else { return };
+    if status == StatusCode::UNAUTHORIZED {
+        let part = if route.starts_with("/internal") { "internal" } else { "api" };
+        deps.metrics.count(Metric::AuthFailures, part);
+    }
+    let is_refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
+    if is_refused && *method == Method::POST && route == "/internal/apps/{app_id}/api-key" {
+        deps.metrics.add(Metric::ApiKeyRefused, 1);
+    }
 }
 
 /// Notes which route it is; paths themselves are not logged, since a stranger decides what is in them.

@@ -135,7 +135,7 @@ pub(crate) async fn replay(
     if !db.commit_with(replay).await? {
         return Err(Error::NotFound("delivery"));
     }
-    tracing::info!(component = "Rest", %app_id, event_id = %id, request_id = operator.request_id, "delivery replayed");
+    tracing::info!(component = "App", %app_id, event_id = %id, request_id = operator.request_id, "delivery replayed");
     Ok((StatusCode::ACCEPTED, Done::json("The delivery is processed again with the next poll")))
 }
 
@@ -178,7 +178,7 @@ pub(crate) async fn redrive(
     let count =
         deliveries::redrive(&*db, app_id, after, before, &operator.request_id, deps.clock.now()).await?;
     db.commit().await?;
-    tracing::info!(component = "Rest", %app_id, request_id = operator.request_id, count, "dead deliveries redriven");
+    tracing::info!(component = "App", %app_id, request_id = operator.request_id, count, "dead deliveries redriven");
     let message = "The dead deliveries are processed again with the next poll";
     Ok((StatusCode::ACCEPTED, axum::Json(Redriven { success: true, message, count })))
 }

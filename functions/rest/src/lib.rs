@@ -42,10 +42,10 @@ use axum::{
         HeaderName, Method, Response, Uri,
         header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
     },
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
 };
 use lambda_http::tower::ServiceExt as _;
-use shared::{clock::Clock, http::REQUEST_ID, registry::Registry, store::Store};
+use shared::{clock::Clock, http::REQUEST_ID, registry::Registry, store::Store, telemetry::Metrics};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{
@@ -72,6 +72,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// The settings.
     pub config: Config,
+    /// What happened.
+    pub metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Deps {
@@ -87,6 +89,7 @@ pub async fn handle(router: Router, request: lambda_http::Request) -> Result<Res
 
 /// All routes, with the document that is generated from them.
 pub fn router(deps: Deps) -> Router {
+    let deps = Arc::new(deps);
     let cors = cors(&deps.config.cors_origins);
     let service = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(health::running))
@@ -145,9 +148,9 @@ pub fn router(deps: Deps) -> Router {
         .layer(Extension(Documents::new(document)))
         .layer(from_fn(conventions::note_route))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Arc::new(deps));
+        .with_state(Arc::clone(&deps));
     // Around the router, not in it: a router sets `Allow` after its own layers.
-    Router::new().fallback_service(router).layer(from_fn(conventions::apply))
+    Router::new().fallback_service(router).layer(from_fn_with_state(deps, conventions::apply))
 }
 
 async fn no_route(uri: Uri) -> Error {

@@ -10,17 +10,20 @@ use shared::{
     config::Env,
     registry::Registry,
     store::{Settings, Store},
+    telemetry::{self, Metrics},
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::tracing::init_default_subscriber();
-    let config = Config::from_env(&Env::from_process())?;
+    let env = Env::from_process();
+    telemetry::start(&env);
+    let config = Config::from_env(&env)?;
     let store = Store::new(&Settings::new(config.database_url.expose()))?;
     let registry = match &config.connections_table {
         Some(table) => Some(Registry::new(&aws::config().await, table)),
         None => None,
     };
-    let router = router(Deps { store, registry, clock: Arc::new(SystemClock), config });
+    let metrics = Arc::new(Metrics::to_stdout());
+    let router = router(Deps { store, registry, clock: Arc::new(SystemClock), config, metrics });
     lambda_http::run(service_fn(|request: Request| handle(router.clone(), request))).await
 }

@@ -31,6 +31,11 @@ impl Recipient {
         }
     }
 
+    /// The app that a path names, if it names one.
+    pub(crate) fn app_of(path: &str) -> Option<AppId> {
+        path.trim_end_matches('/').strip_prefix("/webhooks/dialpad/")?.parse().ok()
+    }
+
     fn of_headers(headers: &HeaderMap) -> Result<Self, Error> {
         match headers.get("x-app-api-key") {
             None => Ok(Self::OnlyApp),

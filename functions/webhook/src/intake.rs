@@ -15,12 +15,13 @@ use shared::{
         inbox::{self, Accepted, Form, NewEvent},
         keys,
     },
-    telemetry::Chain,
+    telemetry::{Chain, Metric, Metrics, TraceId},
 };
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::{
-    Config,
+    Config, Told,
     delivery::{Recipient, body, open},
     error::Error,
     secrets::{Remembered, Secrets},
@@ -58,7 +59,8 @@ macro_rules! ask {
 /// Stores a delivery and commits, in one round trip.
 macro_rules! store_as {
     ($self:ident, $deadline:expr, $event:expr, $form:expr) => {
-        ask!($deadline, $self.store.app($event.app_id), |db| db.commit_with(inbox::accept(&*db, $event, $form)))
+        ask!($deadline, $self.store.app($event.app_id), |db| db
+            .commit_with(inbox::accept(&*db, $event, $form)))
     };
 }
 
@@ -69,17 +71,35 @@ pub struct Intake {
     clock: Box<dyn Clock>,
     config: Config,
     secrets: Secrets,
+    metrics: Metrics,
 }
 
 impl Intake {
     /// Puts it together.
     #[must_use]
     pub fn new(store: Store, queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
-        Self { store, queue, clock, config, secrets: Secrets::default() }
+        let (secrets, metrics) = (Secrets::default(), Metrics::default());
+        Self { store, queue, clock, config, secrets, metrics }
+    }
+
+    /// Counts into these instead of into some that nobody reads.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// What happened since they were written.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn flush(&self) {
+        self.metrics.flush(self.clock.now());
     }
 
     /// Takes one delivery: when this is `Ok`, it is kept.
-    pub(crate) async fn take(&self, request: Request, request_id: &str) -> Result<(), Error> {
+    pub(crate) async fn take(&self, request: Request, told: Told<'_>) -> Result<(), Error> {
+        let (request_id, trace_id) = (told.request_id, told.trace_id.map(TraceId::as_str));
         let received_at = self.clock.now();
         let recipient = Recipient::of(&request)?;
         let body = body(request)?;
@@ -87,7 +107,7 @@ impl Intake {
 
         let (app_id, known) = match self.recipient(&recipient, received_at, deadline).await {
             Ok(found) => found,
-            Err(error) => return self.spill_unverified(&recipient, body, received_at, error).await,
+            Err(error) => return self.spill_unverified(&recipient, body, received_at, error, told).await,
         };
         let payload = self.open(&body, known, &recipient, received_at, deadline).await?;
         let delivery = payload::inspect(&payload).map_err(|_| Error::NotAnObject)?;
@@ -104,15 +124,25 @@ impl Intake {
         }
         match stored {
             Ok(accepted) => {
-                info!(component = "Webhook", request_id, %app_id, event_type = known_word(&delivery.event_type), ?accepted, "stored");
-                if accepted == Accepted::New {
-                    self.wake_processor(app_id).await;
+                let event_type = known_word(&delivery.event_type);
+                self.metrics.add(Metric::Received, 1);
+                match accepted {
+                    Accepted::New(event_id) => {
+                        info!(component = "Webhook", request_id, %app_id, %event_id, trace_id, event_type, "stored");
+                        self.wake_processor(app_id, event_id, told).await;
+                    }
+                    Accepted::Duplicate => {
+                        info!(component = "Webhook", request_id, %app_id, trace_id, event_type, "repeated");
+                    }
                 }
                 Ok(())
             }
             Err(error) => {
-                warn!(component = "Webhook", request_id, %app_id, error = %Chain(&error), "database away, delivery spilled");
-                self.spill(SpilledDelivery { app_id, body: payload, verified: true, received_at }).await
+                warn!(component = "Webhook", request_id, %app_id, trace_id, error = %Chain(&error), "database away");
+                let trace_id = told.trace_id.cloned();
+                let delivery =
+                    SpilledDelivery { app_id, body: payload, verified: true, received_at, trace_id };
+                self.spill(delivery, told).await
             }
         }
     }
@@ -126,13 +156,14 @@ impl Intake {
     ) -> Result<(AppId, Remembered), Error> {
         let app_id = match recipient {
             Recipient::App(app_id) => Some(*app_id),
-            Recipient::KeyHolder(key) => ask!(deadline, self.store.system(), |db| keys::find(&*db, key.id(), now))
-                .map_err(Error::Unavailable)?
-                .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
-                .map(|stored| stored.app_id),
-            Recipient::OnlyApp => {
-                ask!(deadline, self.store.system(), |db| apps::only_active(&*db)).map_err(Error::Unavailable)?
+            Recipient::KeyHolder(key) => {
+                ask!(deadline, self.store.system(), |db| keys::find(&*db, key.id(), now))
+                    .map_err(Error::Unavailable)?
+                    .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
+                    .map(|stored| stored.app_id)
             }
+            Recipient::OnlyApp => ask!(deadline, self.store.system(), |db| apps::only_active(&*db))
+                .map_err(Error::Unavailable)?,
         }
         .ok_or(Error::AppRequired)?;
         let remembered = self.secrets.recall(app_id, now);
@@ -195,24 +226,36 @@ impl Intake {
         body: String,
         received_at: DateTime<Utc>,
         error: Error,
+        told: Told<'_>,
     ) -> Result<(), Error> {
         match (&error, recipient) {
             (Error::Unavailable(cause), Recipient::App(app_id)) if Jws::parse(&body).is_ok() => {
-                warn!(component = "Webhook", %app_id, error = %Chain(cause), "database away, delivery spilled unverified");
-                self.spill(SpilledDelivery { app_id: *app_id, body, verified: false, received_at }).await
+                let (app_id, trace_id) = (*app_id, told.trace_id.cloned());
+                warn!(component = "Webhook", request_id = told.request_id, %app_id, error = %Chain(cause), "database away, nothing verified");
+                let delivery = SpilledDelivery { app_id, body, verified: false, received_at, trace_id };
+                self.spill(delivery, told).await
             }
             _ => Err(error),
         }
     }
 
-    async fn spill(&self, delivery: SpilledDelivery) -> Result<(), Error> {
-        self.queue.send(&EventMessage::Spilled(delivery)).await.map_err(Error::NotKept)
+    async fn spill(&self, delivery: SpilledDelivery, told: Told<'_>) -> Result<(), Error> {
+        let (app_id, verified) = (delivery.app_id, delivery.verified);
+        self.queue.send(&EventMessage::Spilled(delivery)).await.map_err(Error::NotKept)?;
+        self.metrics.add(Metric::Received, 1);
+        self.metrics.add(Metric::Spilled, 1);
+        let (request_id, trace_id) = (told.request_id, told.trace_id.map(TraceId::as_str));
+        warn!(component = "Webhook", request_id, %app_id, trace_id, verified, "spilled");
+        Ok(())
     }
 
     /// Tells the processor. It finds the event without this too, only later.
-    async fn wake_processor(&self, app_id: AppId) {
-        if let Err(error) = self.queue.send(&EventMessage::Stored { app_id }).await {
-            warn!(component = "Webhook", %app_id, error = %Chain(&error), "could not wake the processor");
+    async fn wake_processor(&self, app_id: AppId, event_id: Uuid, told: Told<'_>) {
+        let stored =
+            EventMessage::Stored { app_id, event_id: Some(event_id), trace_id: told.trace_id.cloned() };
+        if let Err(error) = self.queue.send(&stored).await {
+            let (request_id, trace_id) = (told.request_id, told.trace_id.map(TraceId::as_str));
+            warn!(component = "Webhook", request_id, %app_id, %event_id, trace_id, error = %Chain(&error), "processor not woken");
         }
     }
 }

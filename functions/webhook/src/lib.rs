@@ -12,23 +12,33 @@ mod secrets;
 pub use config::Config;
 pub use intake::Intake;
 
-use lambda_http::{Body, Request, Response};
-use shared::{http, telemetry::Chain};
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use shared::{
+    http,
+    telemetry::{Chain, Metric, TraceId},
+};
 use tracing::{error, warn};
+
+use crate::delivery::Recipient;
 
 /// Answers one request.
 pub async fn handle(intake: &Intake, request: Request) -> Response<Body> {
     let request_id = http::request_id(request.headers());
+    let trace_id = trace_id(&request);
     let path = request.uri().path().to_owned();
-    let response = match intake.take(request, &request_id).await {
+    let told = Told { request_id: &request_id, trace_id: trace_id.as_ref() };
+    let response = match intake.take(request, told).await {
         Ok(()) => http::json(lambda_http::http::StatusCode::OK, &serde_json::json!({ "received": true })),
         Err(refusal) => {
             let problem = refusal.problem().at(&path, &request_id);
+            let (reason, app_id) = (refusal.code(), Recipient::app_of(&path).map(tracing::field::display));
+            let trace_id = trace_id.as_ref().map(TraceId::as_str);
             if problem.status >= 500 {
-                error!(component = "Webhook", request_id, code = refusal.code(), error = %Chain(&refusal), "delivery not kept");
+                error!(component = "Webhook", request_id, app_id, trace_id, reason, error = %Chain(&refusal), "rejected");
             } else {
-                warn!(component = "Webhook", request_id, code = refusal.code(), error = %Chain(&refusal), "delivery refused");
+                warn!(component = "Webhook", request_id, app_id, trace_id, reason, error = %Chain(&refusal), "rejected");
             }
+            intake.metrics().count(Metric::Rejected, reason);
             http::problem(&problem)
         }
     };
@@ -36,5 +46,22 @@ pub async fn handle(intake: &Intake, request: Request) -> Response<Body> {
     if let Ok(id) = request_id.parse() {
         response.headers_mut().insert(http::REQUEST_ID, id);
     }
+    intake.flush();
     response
+}
+
+/// What the log lines about a request have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    /// Its id.
+    pub(crate) request_id: &'a str,
+    /// The trace it belongs to.
+    pub(crate) trace_id: Option<&'a TraceId>,
+}
+
+/// The trace that API Gateway put the request into, else the invocation's.
+fn trace_id(request: &Request) -> Option<TraceId> {
+    let header = request.headers().get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    let context = request.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
+    header.and_then(|text| text.parse().ok()).or_else(|| context?.parse().ok())
 }

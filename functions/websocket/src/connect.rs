@@ -8,7 +8,7 @@ use shared::{
         keys::{self, StoredKey},
         tickets::{self, Redeemed},
     },
-    telemetry::Chain,
+    telemetry::{Chain, Metric, TraceId},
 };
 use tracing::{info, warn};
 
@@ -27,20 +27,31 @@ pub(crate) async fn connect(
     connection_id: &str,
     event: &ApiGatewayWebsocketProxyRequest,
 ) -> i64 {
+    let request_id = event.request_context.request_id.as_deref();
+    let trace_id = trace_id(event);
+    let trace_id = trace_id.as_ref().map(TraceId::as_str);
     match register(sockets, connection_id, event).await {
         Ok(connection) => {
             info!(
                 component = "WebSocket",
+                request_id,
                 app_id = %connection.app_id,
                 connection_id,
+                trace_id,
                 of_a_user = connection.crm_user_id.is_some(),
-                "connected"
+                "opened"
             );
+            sockets.metrics.add(Metric::Opened, 1);
             200
         }
         Err(error) => {
-            warn!(component = "WebSocket", connection_id, status = error.status(), reason = %Chain(&error), "handshake refused");
-            error.status()
+            let (status, reason) = (error.status(), error.reason());
+            warn!(component = "WebSocket", request_id, connection_id, trace_id, status, reason, error = %Chain(&error), "refused");
+            sockets.metrics.count(Metric::Refused, reason);
+            if status == 401 {
+                sockets.metrics.count(Metric::AuthFailures, "websocket");
+            }
+            status
         }
     }
 }
@@ -73,6 +84,11 @@ async fn register(
     };
     sockets.registry.insert(&connection).await?;
     Ok(connection)
+}
+
+/// The trace that API Gateway put the handshake into.
+fn trace_id(event: &ApiGatewayWebsocketProxyRequest) -> Option<TraceId> {
+    event.headers.get("x-amzn-trace-id")?.to_str().ok()?.parse().ok()
 }
 
 /// A credential of a handshake, in a form that may be good.

@@ -29,6 +29,18 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Stable name: in the log line, and of the metric.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing => "no_credential",
+            Self::Rejected(_) => "bad_credential",
+            Self::Inactive => "app_inactive",
+            Self::OtherUser => "other_user",
+            Self::UserId => "user_id",
+            Self::Store(_) | Self::Registry(_) => "unavailable",
+        }
+    }
+
     /// The status of the handshake's answer.
     pub(crate) fn status(&self) -> i64 {
         match self {

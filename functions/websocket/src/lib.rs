@@ -10,7 +10,12 @@ pub use config::Config;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use http::HeaderValue;
-use shared::{clock::Clock, registry::Registry, store::Store, telemetry::Chain};
+use shared::{
+    clock::Clock,
+    registry::Registry,
+    store::Store,
+    telemetry::{Chain, Metrics},
+};
 use tracing::{info, warn};
 
 /// What the routes need.
@@ -23,12 +28,14 @@ pub struct Sockets {
     pub clock: Box<dyn Clock>,
     /// Whether `?api_key=` is honoured.
     pub allow_api_key_in_url: bool,
+    /// What happened.
+    pub metrics: Metrics,
 }
 
 /// Answers one event of the WebSocket API. A status other than 200 refuses a handshake; a body goes back to the client.
 pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {
     let connection_id = event.request_context.connection_id.clone().unwrap_or_default();
-    match event.request_context.route_key.as_deref() {
+    let response = match event.request_context.route_key.as_deref() {
         Some("$connect") => {
             let mut response = answer(connect::connect(sockets, &connection_id, &event).await, None);
             if let Some(protocol) = connect::subprotocol(&event) {
@@ -37,7 +44,7 @@ pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -
             response
         }
         Some("$disconnect") => {
-            disconnect(sockets, &connection_id).await;
+            disconnect(sockets, &connection_id, event.request_context.request_id.as_deref()).await;
             answer(200, None)
         }
         _ => {
@@ -45,15 +52,19 @@ pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -
                 message::reply(sockets, &connection_id, event.body.as_deref().unwrap_or_default()).await;
             answer(200, Some(reply))
         }
-    }
+    };
+    sockets.metrics.flush(sockets.clock.now());
+    response
 }
 
 /// Forgets a connection. API Gateway may never say that it closed, so nothing depends on this.
-async fn disconnect(sockets: &Sockets, connection_id: &str) {
+async fn disconnect(sockets: &Sockets, connection_id: &str, request_id: Option<&str>) {
     match sockets.registry.remove(connection_id).await {
-        Ok(()) => info!(component = "WebSocket", connection_id, "disconnected"),
+        Ok(()) => {
+            info!(component = "WebSocket", request_id, connection_id, reason = "disconnected", "closed");
+        }
         Err(error) => {
-            warn!(component = "WebSocket", connection_id, error = %Chain(&error), "could not forget a connection");
+            warn!(component = "WebSocket", request_id, connection_id, error = %Chain(&error), "could not forget a connection");
         }
     }
 }

@@ -1,24 +1,27 @@
 //! Composition: the WebSocket API invokes this function for all of its routes.
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::{
     aws,
     clock::SystemClock,
     config::Env,
     registry::Registry,
     store::{Settings, Store},
+    telemetry::{self, Metrics},
 };
 use websocket::{Config, Sockets};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-    let config = Config::from_env(&Env::from_process())?;
+    let env = Env::from_process();
+    telemetry::start(&env);
+    let config = Config::from_env(&env)?;
     let sockets = Sockets {
         store: Store::new(&Settings::new(config.database_url.expose()))?,
         registry: Registry::new(&aws::config().await, &config.connections_table),
         clock: Box::new(SystemClock),
         allow_api_key_in_url: config.allow_api_key_in_url,
+        metrics: Metrics::to_stdout(),
     };
     let sockets = &sockets;
     run(service_fn(move |event: LambdaEvent<_>| async move {

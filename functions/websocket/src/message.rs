@@ -12,7 +12,7 @@ use shared::{
         self,
         event_log::{self, Audience, LoggedEvent, Stretch},
     },
-    telemetry::Chain,
+    telemetry::{Chain, Metric},
 };
 use tracing::{info, warn};
 
@@ -92,16 +92,19 @@ async fn answer(sockets: &Sockets, connection: &Connection, request: Request) ->
         Request::Resume { after } => {
             let stretch = event_log::read(&*db, connection.app_id, audience, after.0, MAX_EVENTS).await?;
             let replay = page(after.0, stretch);
-            log(connection.app_id, &replay);
+            log(connection.app_id, &connection.id, &replay);
+            let result = if replay.recovered { "recovered" } else { "expired" };
+            sockets.metrics.count(Metric::Resumed, result);
             Ok(Reply::Replay(replay))
         }
     }
 }
 
-fn log(app_id: AppId, replay: &Replay) {
+fn log(app_id: AppId, connection_id: &str, replay: &Replay) {
     info!(
         component = "WebSocket",
         %app_id,
+        connection_id,
         events = replay.events.len(),
         recovered = replay.recovered,
         has_more = replay.has_more,
@@ -150,6 +153,7 @@ mod tests {
                     id: shared::domain::ids::new_id(),
                     audience: None,
                     frame: format!("\"{}\"", "x".repeat(bytes)),
+                    trace_id: None,
                 })
                 .collect(),
         }

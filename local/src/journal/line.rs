@@ -7,7 +7,7 @@ use tracing::Level;
 
 /// What the edge has said already when a function says it: it stands there with the whole duration.
 const TOLD_BY_THE_EDGE: [(&str, &str); 3] =
-    [("Rest", "answered"), ("WebSocket", "connected"), ("WebSocket", "disconnected")];
+    [("Rest", "answered"), ("WebSocket", "opened"), ("WebSocket", "closed")];
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +55,10 @@ impl Line {
     pub(crate) fn logged(function: &str, text: &str) -> Option<Self> {
         let Ok(Value::Object(mut record)) = serde_json::from_str(text) else { return None };
         let level = record.get("level")?.as_str()?.parse().ok()?;
-        let Some(Value::Object(fields)) = record.remove("fields") else { return None };
-        Some(Self::new(level, &capitalised(function), fields))
+        for of_every_line in ["level", "timestamp", "span"] {
+            record.remove(of_every_line);
+        }
+        Some(Self::new(level, &capitalised(function), record))
     }
 
     /// Whether it tells of something that happened to the product: whoever logs that names a component.
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_functions_log_line_is_taken_apart() {
-        let text = r#"{"level":"INFO","fields":{"message":"rotated","component":"APIKey","app_id":"a"},"span":{"name":"x"}}"#;
+        let text = r#"{"timestamp":"2026-11-22T20:00:00Z","level":"INFO","message":"rotated","component":"APIKey","app_id":"a","span":{"name":"x"}}"#;
         let line = Line::logged("rest", text).unwrap();
         assert_eq!((line.component.as_str(), line.message.as_str()), ("APIKey", "rotated"));
         assert_eq!(Value::Object(line.fields.clone()), serde_json::json!({ "app_id": "a" }));
@@ -87,21 +89,21 @@ mod tests {
 
     #[test]
     fn a_line_without_a_component_is_the_functions_and_no_news() {
-        let line = Line::logged("rest", r#"{"level":"INFO","fields":{"message":"ready"}}"#).unwrap();
+        let line = Line::logged("rest", r#"{"level":"INFO","message":"ready"}"#).unwrap();
         assert_eq!(line.component, "Rest");
         assert!(!line.is_news());
     }
 
     #[test]
     fn what_the_edge_tells_is_not_told_again() {
-        let text = r#"{"level":"INFO","fields":{"message":"connected","component":"WebSocket"}}"#;
+        let text = r#"{"level":"INFO","message":"opened","component":"WebSocket"}"#;
         assert!(!Line::logged("websocket", text).unwrap().is_news());
     }
 
     #[test]
     fn other_text_is_no_log_line() {
         for text in
-            ["thread 'main' panicked", "{}", r#"{"level":"LOUD","fields":{}}"#, r#"{"level":"INFO"}"#, "[1]"]
+            ["thread 'main' panicked", "{}", r#"{"level":"LOUD"}"#, r#"{"_aws":{},"Applied":1}"#, "[1]"]
         {
             assert_eq!(Line::logged("rest", text), None, "{text}");
         }

@@ -12,7 +12,10 @@ mod person;
 mod writer;
 
 use std::{
-    io::{IsTerminal as _, stderr, stdout},
+    fs::File,
+    io::{IsTerminal as _, Write as _, stderr, stdout},
+    path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,7 +26,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 pub use self::line::Line;
 pub(crate) use self::path::shape;
 use self::{layer::Events, writer::Writer};
-use crate::settings::Settings;
+use crate::{console, settings::Settings};
 
 /// The target of the events that are lines of the journal: requests, connections, deliveries of queues.
 pub(crate) const TARGET: &str = "journal";
@@ -52,6 +55,9 @@ pub struct Arguments {
     /// Show requests and events as JSON, one object a line
     #[arg(long)]
     pub json: bool,
+    /// Write what the functions print to this file besides, as they print it: log lines and metrics
+    #[arg(long, value_name = "FILE")]
+    pub function_logs: Option<PathBuf>,
 }
 
 /// Who reads it.
@@ -74,6 +80,8 @@ pub struct Journal {
     amount: Amount,
     reader: Reader,
     writer: Writer,
+    /// Where what the functions print goes besides.
+    printed: Option<Arc<File>>,
 }
 
 impl Journal {
@@ -84,6 +92,7 @@ impl Journal {
             amount: Amount::Quiet,
             reader: Reader::Person { has_colours: false },
             writer: Writer::new(Output::Error),
+            printed: None,
         }
     }
 
@@ -104,7 +113,8 @@ impl Journal {
         } else {
             Reader::Person { has_colours: has_colours(settings, output) }
         };
-        let journal = Self { amount, reader, writer: Writer::new(output) };
+        let printed = arguments.function_logs.as_ref().and_then(|path| open(path)).map(Arc::new);
+        let journal = Self { amount, reader, writer: Writer::new(output), printed };
         // The embedded DynamoDB warns of every condition that does not hold, which is an answer and no fault.
         let default = match amount {
             Amount::Quiet => "warn,dynoxide=error",
@@ -151,10 +161,24 @@ impl Journal {
         }
     }
 
+    /// Keeps what a function printed, if somebody wants it.
+    pub(crate) fn keep_printed(&self, function: &str, text: &str) {
+        if let Some(mut file) = self.printed.as_deref() {
+            // One write a line, so that those of several processes stay whole.
+            let _ = file.write_all(format!("[{function}] {text}\n").as_bytes());
+        }
+    }
+
     /// Waits until everything is written.
     pub fn flush(&self) {
         self.writer.flush();
     }
+}
+
+/// The file for what the functions print; without it the server works as well.
+fn open(path: &Path) -> Option<File> {
+    let file = File::options().create(true).append(true).open(path);
+    file.inspect_err(|error| console::progress(&format!("cannot write to {}: {error}", path.display()))).ok()
 }
 
 /// A duration as the lines have it.

@@ -25,6 +25,7 @@ pub(super) async fn follow(
     while let Ok(Some(text)) = lines.next_segment().await {
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_end();
+        journal.keep_printed(&function, text);
         if let Some(line) = Line::logged(&function, text) {
             journal.show_logged(&line);
         } else if unmarked == Unmarked::Shown {

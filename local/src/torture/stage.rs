@@ -65,7 +65,7 @@ impl Stage {
         let program = std::env::current_exe()?;
         let server = tokio::task::spawn_blocking(move || {
             let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-            child::Server::start_with(program, &flags, log.into())
+            child::Server::start_with(program, &flags, &[], log.into())
         })
         .await??;
         let client = Client::new(&server.addresses.edge, None)?;

@@ -96,6 +96,28 @@ impl EventName {
         Self::AgentStatus,
     ];
 
+    /// The name as it stands in a frame.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CallRing => "call.ring",
+            Self::CallQueued => "call.queued",
+            Self::CallStarted => "call.started",
+            Self::CallHeld => "call.held",
+            Self::CallResumed => "call.resumed",
+            Self::CallParked => "call.parked",
+            Self::CallEnded => "call.ended",
+            Self::CallUpdated => "call.updated",
+            Self::CallRecording => "call.recording",
+            Self::VoicemailReceived => "voicemail.received",
+            Self::VoicemailUpdated => "voicemail.updated",
+            Self::MessageReceived => "message.received",
+            Self::MessageSent => "message.sent",
+            Self::MessageStatus => "message.status",
+            Self::AgentStatus => "agent.status",
+        }
+    }
+
     /// What it is about.
     #[must_use]
     pub const fn subject(self) -> Subject {
@@ -301,4 +323,16 @@ pub struct AgentFrame<'a> {
     /// Whether a text was cut to keep the frame small.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventName;
+
+    #[test]
+    fn a_name_reads_the_same_in_frames_and_in_log_lines() {
+        for name in EventName::ALL {
+            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
+        }
+    }
 }

@@ -117,3 +117,14 @@ pub enum CloseReason {
     /// Its app is not active any more.
     AppInactive,
 }
+
+impl CloseReason {
+    /// The word that stands for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyRevoked => "key_revoked",
+            Self::AppInactive => "app_inactive",
+        }
+    }
+}

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::{ids::AppId, socket::CloseReason};
+use crate::{
+    domain::{ids::AppId, socket::CloseReason},
+    telemetry::TraceId,
+};
 
 /// A message of the event queue, from `webhook` to `processor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +17,12 @@ pub enum EventMessage {
     Stored {
         /// The app.
         app_id: AppId,
+        /// The delivery's row.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event_id: Option<Uuid>,
+        /// The trace it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace_id: Option<TraceId>,
     },
     /// A delivery that the database did not take: this message is all there is of it.
     Spilled(SpilledDelivery),
@@ -30,6 +39,9 @@ pub struct SpilledDelivery {
     pub verified: bool,
     /// When it came.
     pub received_at: DateTime<Utc>,
+    /// The trace it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
 }
 
 /// A message of the push queue, to `broadcaster`.
@@ -79,4 +91,7 @@ pub struct Entry {
     pub audience: Option<String>,
     /// The frame exactly as it is sent.
     pub frame: String,
+    /// The trace of the delivery that caused it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
 }

@@ -5,7 +5,7 @@ use tokio_postgres::{GenericClient, Row, types::Type};
 use uuid::Uuid;
 
 use super::Result;
-use crate::domain::ids::AppId;
+use crate::{domain::ids::AppId, telemetry::TraceId};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct LoggedEvent {
     pub audience: Option<String>,
     /// The frame exactly as it is sent.
     pub frame: String,
+    /// The trace of the delivery that caused it, while that is known: it is not stored.
+    pub trace_id: Option<TraceId>,
 }
 
 impl From<&Row> for LoggedEvent {
@@ -27,6 +29,7 @@ impl From<&Row> for LoggedEvent {
             id: row.get("id"),
             audience: row.get("audience"),
             frame: row.get("frame"),
+            trace_id: None,
         }
     }
 }

@@ -27,8 +27,8 @@ pub struct NewEvent<'a> {
 /// What became of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// It is stored.
-    New,
+    /// It is stored, in this row.
+    New(Uuid),
     /// It was stored before.
     Duplicate,
 }
@@ -43,15 +43,12 @@ pub enum Form {
 }
 
 /// Stores a delivery once. A payload that is refused in the form of JSON is to be stored as text.
-pub async fn accept(
-    db: &(impl GenericClient + Sync),
-    event: NewEvent<'_>,
-    form: Form,
-) -> Result<Accepted> {
+pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>, form: Form) -> Result<Accepted> {
     let payload = match form {
         Form::Json => "$4::jsonb",
         Form::Text => "to_jsonb($4)",
     };
+    let id = new_id();
     let inserted = db
         .execute_typed(
             &format!(
@@ -60,7 +57,7 @@ pub async fn accept(
                  VALUES ($1, $2, $3, {payload}, $5, $6, $6) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
             ),
             &[
-                (&new_id(), Type::UUID),
+                (&id, Type::UUID),
                 (&event.app_id.0, Type::UUID),
                 (&event.event_type, Type::TEXT),
                 (&event.json, Type::TEXT),
@@ -69,7 +66,7 @@ pub async fn accept(
             ],
         )
         .await?;
-    Ok(if inserted == 1 { Accepted::New } else { Accepted::Duplicate })
+    Ok(if inserted == 1 { Accepted::New(id) } else { Accepted::Duplicate })
 }
 
 /// An event that waits to be applied.
@@ -83,8 +80,18 @@ pub struct PendingEvent {
     pub payload: String,
     /// When it arrived.
     pub received_at: DateTime<Utc>,
+    /// Since when it waits: later than its arrival once it was put off or is tried again.
+    pub due_at: DateTime<Utc>,
     /// How often it failed.
     pub attempts: i32,
+}
+
+impl PendingEvent {
+    /// Since when it has waited without a break: since it arrived, or since somebody had it tried again.
+    #[must_use]
+    pub fn waits_since(&self) -> DateTime<Utc> {
+        if self.attempts == 0 { self.received_at.max(self.due_at) } else { self.received_at }
+    }
 }
 
 /// Locks an app's stream until the end of the transaction. `None`: somebody else works on it, or there is no such app.
@@ -120,7 +127,7 @@ pub async fn pending(
     let rows = db
         .query_typed(
             "-- inbox.pending
-             SELECT id, event_type, payload::text AS payload, received_at, attempts FROM webhook_events
+             SELECT id, event_type, payload::text AS payload, received_at, due_at, attempts FROM webhook_events
              WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL AND due_at <= $2
              ORDER BY received_at, id LIMIT $3",
             &[(&app_id.0, Type::UUID), (&now, Type::TIMESTAMPTZ), (&limit, Type::INT8)],
@@ -133,6 +140,7 @@ pub async fn pending(
             event_type: row.get("event_type"),
             payload: row.get("payload"),
             received_at: row.get("received_at"),
+            due_at: row.get("due_at"),
             attempts: row.get("attempts"),
         })
         .collect())

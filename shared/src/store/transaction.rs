@@ -43,7 +43,8 @@ impl Store {
         let connection = self.connection().await?;
         let app = app_id.map(|AppId(id)| format!("SET LOCAL cti.app_id = '{id}'; ")).unwrap_or_default();
         // Sent, not awaited: were it refused, so would be every statement after it.
-        let begun = connection.simple_query_raw(&format!("BEGIN; SET LOCAL ROLE {role}; {app}{LIMITS}")).await?;
+        let begun =
+            connection.simple_query_raw(&format!("BEGIN; SET LOCAL ROLE {role}; {app}{LIMITS}")).await?;
         tokio::spawn(log_refusal(begun));
         Ok(Transaction { connection: Some(connection), is_open: AtomicBool::new(true) })
     }

@@ -66,6 +66,9 @@ async fn a_read_and_a_single_write_are_one_round_trip_each() {
     let tx = store.app(app_id).await.unwrap();
     tx.commit_with(audit::record(&*tx, app_id, "noted", &(), "r", now)).await.unwrap();
     let written = trips.load(Ordering::SeqCst) - connected;
-    assert!((2..=3).contains(&written), "{written}: the end of a list may go out by itself, but nobody waits for it");
+    assert!(
+        (2..=3).contains(&written),
+        "{written}: the end of a list may go out by itself, but nobody waits for it"
+    );
     serving.abort();
 }

@@ -79,11 +79,16 @@ async fn every_table_with_an_app_id_is_behind_the_wall() {
     assert!(tables.len() >= 14, "{tables:?}");
     for (table, column) in tables {
         let enabled: (bool, bool) = {
-            let sql = "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = $1::text::regclass";
+            let sql =
+                "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = $1::text::regclass";
             let row = client.query_one(sql, &[&table]).await.unwrap();
             (row.get(0), row.get(1))
         };
-        assert_eq!(enabled, (true, false), "{table}: SELECT protect_tenant_table('{table}') in its migration");
+        assert_eq!(
+            enabled,
+            (true, false),
+            "{table}: SELECT protect_tenant_table('{table}') in its migration"
+        );
         let sql = "SELECT (SELECT string_agg(role, ',' ORDER BY role) FROM unnest(roles) AS role), cmd, qual, with_check FROM pg_policies
                    WHERE tablename = $1 ORDER BY 1";
         let mut policies: Vec<[String; 4]> = Vec::new();
@@ -150,7 +155,11 @@ async fn the_store_cannot_reach_another_app_whatever_a_statement_says() {
         let refused = tx.execute(&foreign, &[]).await.unwrap_err();
         assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
     }
-    assert_eq!(count(&owner, "SELECT count(*) FROM voicemails WHERE status = 'read'").await, 0, "rolled back");
+    assert_eq!(
+        count(&owner, "SELECT count(*) FROM voicemails WHERE status = 'read'").await,
+        0,
+        "rolled back"
+    );
     assert_eq!(count(&owner, "SELECT count(*) FROM audit_log WHERE action = 'forged'").await, 0);
 }
 
@@ -243,7 +252,8 @@ async fn the_owner_sees_everything_with_psql_and_in_a_dump() {
         assert_eq!(count(&owner, &format!("SELECT count({column}) FROM {table}")).await, 2, "{table}");
     }
     if let Some(pg_dump) = database.server().program("pg_dump") {
-        let output = Command::new(pg_dump).args(["--data-only", "--inserts", database.url()]).output().unwrap();
+        let output =
+            Command::new(pg_dump).args(["--data-only", "--inserts", database.url()]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let dump = String::from_utf8(output.stdout).unwrap();
         for (table, _) in tenant_tables(&owner).await {

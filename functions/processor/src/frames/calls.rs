@@ -14,7 +14,10 @@ use shared::{
 use uuid::Uuid;
 
 use super::{Log, Texts, json};
-use crate::plan::{Calls, Change, Rows, count};
+use crate::{
+    plan::{Calls, Change, Rows, count},
+    traces::About,
+};
 
 /// Writes what a batch tells of calls.
 pub(super) fn write(log: &mut Log<'_>, calls: &Calls, rows: &Rows<'_>) {
@@ -26,9 +29,12 @@ pub(super) fn write(log: &mut Log<'_>, calls: &Calls, rows: &Rows<'_>) {
     for (version, moment) in news {
         let Some(row) = row_of.get(&moment.leg.call_id) else { continue };
         let voicemail = voicemails.get(&moment.leg.call_id).filter(|_| is_about_voicemail(moment.event));
-        log.add(moment.event, moment.at, moment.leg.user_id, |envelope, crm_user, texts| match voicemail {
-            Some(id) => voicemail_frame(envelope, moment, row, *id, crm_user, texts),
-            None => call_frame(envelope, moment, row, version, crm_user, texts),
+        let about = About::Call(moment.leg.call_id);
+        log.add(moment.event, about, moment.at, moment.leg.user_id, |envelope, crm_user, texts| {
+            match voicemail {
+                Some(id) => voicemail_frame(envelope, moment, row, *id, crm_user, texts),
+                None => call_frame(envelope, moment, row, version, crm_user, texts),
+            }
         });
     }
 }

@@ -10,7 +10,10 @@ use shared::domain::{
 use uuid::Uuid;
 
 use super::{Log, json};
-use crate::plan::{Messages, Rows};
+use crate::{
+    plan::{Messages, Rows},
+    traces::About,
+};
 
 /// Writes what a batch tells of text messages.
 pub(super) fn write(log: &mut Log<'_>, messages: &Messages, rows: &Rows<'_>) {
@@ -18,7 +21,8 @@ pub(super) fn write(log: &mut Log<'_>, messages: &Messages, rows: &Rows<'_>) {
         rows.messages.iter().map(|(id, message)| (message.message_id, *id)).collect();
     for Moment { event, at, message } in messages.changes.iter().flat_map(|change| &change.news) {
         let Some(message_id) = ids.get(&message.message_id) else { continue };
-        log.add(*event, *at, message.user_id, |envelope, crm_user, texts| {
+        let about = About::Message(message.message_id);
+        log.add(*event, about, *at, message.user_id, |envelope, crm_user, texts| {
             let mut frame = MessageFrame {
                 envelope,
                 message_id: *message_id,

@@ -95,7 +95,7 @@ pub(crate) fn config(url: &str, more: &[(&str, &str)]) -> Config {
 pub(crate) fn service(url: &str, clock: &ManualClock, more: &[(&str, &str)]) -> Router {
     let config = config(url, more);
     let store = Store::new(&Settings::new(config.database_url.expose()).with_connections(4)).unwrap();
-    router(Deps { store, registry: None, clock: Arc::new(clock.clone()), config })
+    router(Deps { store, registry: None, clock: Arc::new(clock.clone()), config, metrics: Arc::default() })
 }
 
 impl Server {

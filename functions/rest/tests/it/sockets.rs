@@ -72,7 +72,13 @@ async fn sockets_are_counted_by_app_and_user() {
     }
     let config = config(server.database.url(), &[]);
     let store = Store::new(&Settings::new(server.database.url())).unwrap();
-    let router = router(Deps { store, registry: Some(registry), clock: Arc::new(SystemClock), config });
+    let router = router(Deps {
+        store,
+        registry: Some(registry),
+        clock: Arc::new(SystemClock),
+        config,
+        metrics: Arc::default(),
+    });
     let stats = send(&router, stats()).await.expect(200);
     let of = |app: &crate::server::App, name: &str, connections: u32, users: u32| json!({"app_id": app.id, "app_name": name, "connections": connections, "users": users});
     let apps = [of(&one, "One", 3, 1), of(&two, "Two", 1, 1)];

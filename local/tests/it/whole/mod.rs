@@ -7,6 +7,7 @@ mod ends;
 mod faults;
 mod folder;
 mod journal;
+mod logs;
 mod main_job;
 mod outage;
 mod server;

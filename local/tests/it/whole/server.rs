@@ -1,6 +1,6 @@
 //! One running server for all tests of this folder; each test makes its own app.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{fs::File, path::Path, sync::OnceLock, time::Duration};
 
 use local::{
     child,
@@ -25,6 +25,15 @@ impl Server {
     /// Starts one of its own, with these arguments besides.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self(child::Server::start(env!("CARGO_BIN_EXE_local"), arguments).unwrap())
+    }
+
+    /// The same with these variables in its environment, everything that it shows in one file, and what the functions
+    /// print in another.
+    pub(crate) fn logging(environment: &[(&str, &str)], shown: &Path, printed: &Path) -> Self {
+        let program = env!("CARGO_BIN_EXE_local");
+        let arguments = ["--verbose", "--function-logs", printed.to_str().unwrap()];
+        let shown = File::create(shown).unwrap().into();
+        Self(child::Server::start_with(program, &arguments, environment, shown).unwrap())
     }
 
     /// The URL of its HTTP API.
