@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 
 /// Starts the server and stops it when its own standard input ends, which is when its parent does, however that ends.
-const LIFELINE: &str =
+pub(crate) const LIFELINE: &str =
     r#""$@" & server=$!; while read -r _; do :; done; kill -TERM "$server"; wait "$server""#;
 
 /// A running server. It stops when this is dropped.
@@ -67,6 +67,14 @@ impl Server {
             io::Error::other(format!("the server did not start (it said {line:?}): {error}"))
         })?;
         Ok(Self { addresses, lifeline: Some(lifeline), output: output.into_inner(), shell })
+    }
+}
+
+impl Server {
+    /// The process below which all of it runs.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.shell.id()
     }
 }
 

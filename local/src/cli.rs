@@ -83,7 +83,7 @@ impl Cli {
             }
             Command::Bench(arguments) => {
                 telemetry::start(&settings);
-                end(bench::run(arguments).await)
+                end(bench::run(arguments, &settings).await)
             }
             Command::Tail(arguments) => {
                 telemetry::start(&settings);

@@ -27,5 +27,6 @@ pub mod simulate;
 pub mod tail;
 pub mod telemetry;
 pub mod template;
+pub mod timing;
 pub mod torture;
 pub mod urls;

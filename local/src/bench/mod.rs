@@ -1,74 +1,133 @@
 //! `bench`: how fast the whole is on this machine, each figure beside its floor, measured in the same run.
 
-mod measure;
+mod error;
+mod floor;
+mod history;
+mod load;
+mod machine;
+mod pgbench;
+mod plan;
+mod processes;
+mod report;
+mod rows;
+mod stage;
+mod stats;
+mod table;
+mod way;
 
-use std::{io, time::Duration};
+pub use error::Error;
+
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::{child, client, console};
-use measure::{Bench, Spread};
+use crate::{console, settings::Settings};
+use machine::{Machine, Watch};
+use report::Report;
+use stage::Stage;
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// How many deliveries are measured one at a time
-    #[arg(long, default_value_t = 1000)]
-    deliveries: usize,
+    /// The rows to measure; all of them when none is named
+    pub rows: Vec<String>,
+    /// List the rows and end
+    #[arg(long)]
+    pub list: bool,
+    /// Measure little, to see that everything runs: the figures mean nothing
+    #[arg(long)]
+    pub quick: bool,
+    /// Write the figures to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Take the functions' binaries and the bench's own from this folder instead of building them
+    #[arg(long, value_name = "FOLDER")]
+    pub bin_dir: Option<PathBuf>,
 }
 
-/// The bench could not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No server could be started.
-    #[error("start a server to measure")]
-    Server(#[from] io::Error),
-    /// The server did not do its part.
-    #[error("measure")]
-    Client(#[from] client::Error),
-    /// The database did not do its part.
-    #[error("measure the database")]
-    Database(#[from] tokio_postgres::Error),
+/// Everything that is said.
+#[derive(Debug, Serialize)]
+struct Figures {
+    machine: Machine,
+    quick: bool,
+    rows: Vec<Report>,
 }
 
 /// Starts a server of its own, measures it, and prints a table.
-pub async fn run(arguments: Arguments) -> Result<(), Error> {
-    let program = std::env::current_exe()?;
-    let server = tokio::task::spawn_blocking(move || child::Server::start(program, &[]))
-        .await
-        .map_err(io::Error::other)??;
-    let mut bench = Bench::new(&server).await?;
-    bench.warm_up().await?;
-    // Floor and figure alternate, so that whatever else the machine does hits both.
-    let (floor, answer, frame) = bench.one_at_a_time(arguments.deliveries).await?;
-    let burst = bench.burst(1000, 16).await?;
-    console::line(&format!("{:<44} {:>9} {:>9} {:>9}", "", "p50", "p99", "max"));
-    row("floor: one INSERT and COMMIT", &floor);
-    row("webhook: request to answer", &answer);
-    row("webhook: request to frame on the socket", &frame);
-    ratio("answer / floor", &answer, &floor);
+pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Error> {
+    if arguments.list {
+        for (name, about) in rows::ALL {
+            console::line(&format!("{name:<12} {about}"));
+        }
+        return Ok(());
+    }
+    let chosen = chosen(&arguments.rows)?;
+    let machine = Machine::look().await;
+    say(&machine, arguments.quick);
+    let mut stage = Stage::start(&arguments, settings).await?;
+    let mut figures = Figures { machine, quick: arguments.quick, rows: Vec::new() };
+    let mut outcome = Ok(());
+    for name in chosen {
+        outcome = row(name, &mut stage).await.map(|report| {
+            console::line(&table::text(&report));
+            figures.rows.push(report);
+        });
+        if outcome.is_err() {
+            console::progress(&format!("the row {name} could not be measured"));
+            break;
+        }
+    }
+    console::line(&table::summary(&figures.rows));
+    stage.stop().await?;
+    if let Some(file) = arguments.json {
+        // Made of numbers and texts, so it can always be written as JSON.
+        let json = serde_json::to_string_pretty(&figures).unwrap_or_default();
+        std::fs::write(&file, json + "\n").map_err(|error| Error::Write(file, error))?;
+    }
+    outcome
+}
+
+async fn row(name: &'static str, stage: &mut Stage) -> Result<Report, Error> {
+    let watch = Watch::start().await;
+    let started = Instant::now();
+    let mut report = rows::measure(name, stage).await?;
+    report.seconds = started.elapsed().as_secs_f64();
+    watch.end(&mut report).await;
+    Ok(report)
+}
+
+/// The rows of these names in the order in which they are measured; all of them for none.
+fn chosen(names: &[String]) -> Result<Vec<&'static str>, Error> {
+    let is_row = |name: &String| rows::ALL.iter().any(|(row, _)| row == name);
+    if let Some(unknown) = names.iter().find(|name| !is_row(name)) {
+        return Err(Error::NoRow(unknown.clone()));
+    }
+    let all = rows::ALL.iter().map(|(row, _)| *row);
+    Ok(all.filter(|row| names.is_empty() || names.iter().any(|name| name == row)).collect())
+}
+
+fn say(machine: &Machine, is_quick: bool) {
+    let Machine { processors, model, load_before, others_before, build } = machine;
+    let others = others_before.map_or("unknown".to_owned(), |share| format!("{:.0} %", share * 100.0));
     console::line(&format!(
-        "{:<44} {:>9}",
-        "burst of 1000 over 16 connections, answered",
-        time(burst.answered)
+        "{processors} processors ({model}), load {load_before}; others use {others} of them; {build} build"
     ));
-    console::line(&format!("{:<44} {:>9}", "the same, last frame on the socket", time(burst.pushed)));
-    tokio::task::spawn_blocking(move || drop(server)).await.map_err(io::Error::other)?;
-    Ok(())
+    console::line("A figure is the median of its rounds (least-most), then how many times its floor it is.");
+    if is_quick {
+        console::line("--quick: the figures mean nothing.");
+    }
 }
 
-fn row(name: &str, spread: &Spread) {
-    let [p50, p99, max] = [spread.p50, spread.p99, spread.max].map(time);
-    console::line(&format!("{name:<44} {p50:>9} {p99:>9} {max:>9}"));
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn ratio(name: &str, figure: &Spread, floor: &Spread) {
-    let times =
-        |figure: Duration, floor: Duration| format!("{:.2} x", figure.as_secs_f64() / floor.as_secs_f64());
-    let [p50, p99] = [times(figure.p50, floor.p50), times(figure.p99, floor.p99)];
-    console::line(&format!("{name:<44} {p50:>9} {p99:>9}"));
-}
-
-fn time(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
+    #[test]
+    fn rows_are_measured_in_their_own_order_whatever_the_order_of_their_names() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(chosen(&names(&["frame", "answer"])).unwrap(), ["answer", "frame"]);
+        assert_eq!(chosen(&[]).unwrap().len(), rows::ALL.len());
+        assert!(matches!(chosen(&names(&["answers"])), Err(Error::NoRow(name)) if name == "answers"));
+    }
 }

@@ -18,7 +18,10 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::connection::{Connection, Refused};
 use super::{Gateway, body, ids};
-use crate::faults::Kind;
+use crate::{
+    faults::Kind,
+    timing::{self, Point},
+};
 
 type Target = Path<(String, String)>;
 
@@ -80,6 +83,7 @@ async fn post(
 ) -> Result<Response, Exception> {
     check(&gateway, &stage)?;
     let message = read(&gateway, message).await?;
+    timing::note(Point::Posted, &stage);
     hinder(&gateway).await?;
     let connection = gateway.connections.find(&id).ok_or(Exception::Gone)?;
     connection.post(message, gateway.clock.now()).map_err(|refused| match refused {

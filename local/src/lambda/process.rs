@@ -19,7 +19,10 @@ use super::{
     pool::{Job, Outcome, Pool},
     runtime_api,
 };
-use crate::faults::Kind;
+use crate::{
+    faults::Kind,
+    timing::{self, Point},
+};
 
 /// How long a process may take until it asks for work. Lambda gives 10 seconds, on a machine that does nothing else.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
@@ -202,6 +205,7 @@ impl Process {
         if let Some(strike) = faults.draw(Kind::KillDuring, name) {
             tokio::spawn(Arc::clone(self).kill_during(id.clone(), strike.moment()));
         }
+        timing::note(Point::Taken, self.function_name());
         Some(Taken { id, event, timeout })
     }
 
@@ -230,6 +234,7 @@ impl Process {
     /// Passes the outcome of the invocation `id` on; false when the process is not at that one.
     pub(super) fn answer(&self, id: &str, outcome: Outcome) -> bool {
         let Some(running) = self.lock().running.take_if(|running| running.id == id) else { return false };
+        timing::note(Point::Answered, self.function_name());
         if self.pool.faults().strike(Kind::KillAfter, self.function_name()).is_some() {
             // The work is done and nobody hears of it.
             self.lock().running = Some(running);

@@ -34,6 +34,7 @@ use crate::{
     ports,
     settings::{Settings, root},
     template::{self, Surroundings, Template},
+    timing,
     urls::PublicUrls,
 };
 
@@ -76,6 +77,9 @@ pub struct Arguments {
     /// The template
     #[arg(long, value_name = "FILE", hide = true)]
     pub template: Option<PathBuf>,
+    /// Notes in this file when what happened, for the bench
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub timings: Option<PathBuf>,
     /// The visibility timeout of every queue
     #[arg(long, value_name = "SECONDS", hide = true)]
     pub visibility_seconds: Option<u64>,
@@ -120,6 +124,9 @@ pub enum Error {
 
 /// Serves until Ctrl-C or SIGTERM.
 pub async fn run(arguments: Arguments, settings: &Settings, journal: &Journal) -> Result<(), Error> {
+    if let Some(file) = &arguments.timings {
+        timing::keep(file)?;
+    }
     let mut signals = Signals::listen()?;
     // Whoever gives up while it still starts has everything ended by its owners' `Drop`.
     let running = tokio::select! {

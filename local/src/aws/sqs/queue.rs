@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     faults::{Faults, Kind, Strike},
     template,
+    timing::{self, Point},
 };
 
 /// A queue in memory. Clones share it.
@@ -128,6 +129,7 @@ impl Queue {
         let id = message.id.clone();
         let delay = delay.unwrap_or(self.shared.definition.delay);
         let (faults, name) = (&self.shared.faults, &self.shared.definition.name);
+        timing::note(Point::Sent, name);
         if faults.strike(Kind::QueueDuplicate, name).is_some() {
             self.put(message.clone(), delay);
         }

@@ -1,6 +1,7 @@
 //! The whole product: the real binary starts the real functions, and everything goes through its ports.
 
 mod bad_input;
+mod bench;
 mod deliveries;
 #[cfg(target_os = "linux")]
 mod ends;
