@@ -27,6 +27,9 @@ pub(crate) struct Message {
     id: Uuid,
     #[schema(value_type = String)]
     dialpad_message_id: DialpadId,
+    /// What all messages between the same two numbers have in common.
+    #[schema(required)]
+    thread_id: Option<Uuid>,
     #[schema(schema_with = schema::nullable_direction)]
     direction: Option<Direction>,
     #[schema(required)]
@@ -70,6 +73,7 @@ impl From<messages::Message> for Message {
         Self {
             id: message.id,
             dialpad_message_id: message.dialpad_message_id,
+            thread_id: message.thread_id,
             direction: message.direction,
             from_number: message.from_number,
             to_number: message.to_number,
@@ -92,6 +96,8 @@ impl From<messages::Message> for Message {
 list_query! {
     /// Which messages.
     MessagesQuery {
+        /// All messages between the two numbers of a message.
+        thread_id: Uuid,
         #[param(schema_with = schema::direction)]
         direction: Direction,
         /// The number that wrote. Spaces, hyphens and brackets do not matter.
@@ -130,6 +136,7 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<List<Message>>> {
     let request = query.page()?;
     let filter = Filter {
+        thread_id: query.thread_id,
         direction: query.direction,
         from_number: query.from.map(|number| number.0),
         to_number: query.to.map(|number| number.0),

@@ -22,6 +22,8 @@ pub struct Message {
     pub id: Uuid,
     /// Dialpad's id.
     pub dialpad_message_id: DialpadId,
+    /// What all messages between the same two numbers have in common; none where a number is missing.
+    pub thread_id: Option<Uuid>,
     /// Who wrote to whom.
     pub direction: Option<Direction>,
     /// The number that wrote.
@@ -55,8 +57,8 @@ pub struct Message {
 }
 
 const COLUMNS: &str =
-    "t.id, t.dialpad_message_id, t.direction, t.from_number, t.to_number, t.text, t.mms, t.mms_url, t.status,
-    t.delivery_result, t.dialpad_user_id, m.crm_user_id, t.group_name, t.contact_name, t.sent_at, t.created_at, t.updated_at";
+    "t.id, t.dialpad_message_id, t.thread_id, t.direction, t.from_number, t.to_number, t.text, t.mms, t.mms_url,
+    t.status, t.delivery_result, t.dialpad_user_id, m.crm_user_id, t.group_name, t.contact_name, t.sent_at, t.created_at, t.updated_at";
 
 const WITH_CRM_USER: &str = "messages t
     LEFT JOIN dialpad_user_mappings m ON m.app_id = t.app_id AND m.dialpad_user_id = t.dialpad_user_id";
@@ -72,6 +74,7 @@ impl TryFrom<&Row> for Message {
         Ok(Self {
             id: row.get("id"),
             dialpad_message_id: DialpadId(row.get("dialpad_message_id")),
+            thread_id: row.get("thread_id"),
             direction: direction
                 .map_err(|()| Error::Inconsistent { table: "messages", column: "direction" })?,
             from_number: row.get("from_number"),
@@ -95,6 +98,8 @@ impl TryFrom<&Row> for Message {
 /// Which messages are wanted; what is not set does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Of this thread.
+    pub thread_id: Option<Uuid>,
     /// Who wrote to whom.
     pub direction: Option<Direction>,
     /// The number that wrote.
@@ -126,7 +131,8 @@ const MATCHES: &str = "t.app_id = $1
         SELECT u.dialpad_user_id FROM dialpad_user_mappings u WHERE u.app_id = $1 AND u.crm_user_id = $12))
     AND ($13::text IS NULL OR t.status = $13)
     AND ($14::timestamptz IS NULL OR t.sent_at >= $14)
-    AND ($15::timestamptz IS NULL OR t.sent_at < $15)";
+    AND ($15::timestamptz IS NULL OR t.sent_at < $15)
+    AND ($16::uuid IS NULL OR t.thread_id = $16)";
 
 /// Messages, newest first. A page ends early when its texts become too long. `None`: there is no such app.
 pub async fn list(
@@ -171,6 +177,7 @@ pub async fn list(
                 (&filter.status, Type::TEXT),
                 (&filter.sent_after, Type::TIMESTAMPTZ),
                 (&filter.sent_before, Type::TIMESTAMPTZ),
+                (&filter.thread_id, Type::UUID),
             ],
         )
         .await?;

@@ -50,11 +50,35 @@ async fn messages_are_found_by_status_and_time() {
 }
 
 #[tokio::test]
+async fn messages_between_two_numbers_are_one_thread_whoever_wrote() {
+    let server = Server::new().await;
+    let app = prepared(&server).await;
+    server
+        .sql(&format!(
+            "INSERT INTO messages (app_id, dialpad_message_id, from_number, to_number)
+             VALUES ('{app}', 3, '+14155550160', '+14155550199'), ('{app}', 4, '+14155550160', NULL)",
+            app = app.id
+        ))
+        .await;
+    let thread_of = async |message: &str| {
+        server.get(&app, &format!("/api/messages/{message}")).await.expect(200)["data"]["thread_id"].clone()
+    };
+    let thread = thread_of("1").await;
+    let list =
+        server.get(&app, &format!("/api/messages?thread_id={}", thread.as_str().unwrap())).await.expect(200);
+    assert_eq!(all(&list, "dialpad_message_id"), ["2", "1"]);
+    assert_ne!(thread_of("3").await, thread);
+    assert_eq!(thread_of("4").await, Value::Null);
+    assert_eq!(server.get(&app, "/api/messages?thread_id=1").await.refusal(422).1, ["thread_id"]);
+}
+
+#[tokio::test]
 async fn a_message_shows_all_that_is_known_of_it() {
     let server = Server::new().await;
     let app = prepared(&server).await;
     let message = server.get(&app, "/api/messages/1").await.expect(200)["data"].clone();
-    let expected = json!({"id": message["id"], "dialpad_message_id": "1", "direction": "inbound",
+    let expected = json!({"id": message["id"], "dialpad_message_id": "1",
+        "thread_id": message["thread_id"], "direction": "inbound",
         "from_number": "+14155550160", "to_number": "+14155550110", "text": null, "mms": true,
         "mms_url": "https://e.com/a.jpg", "status": "pending", "delivery_result": null, "dialpad_user_id": null,
         "crm_user_id": null, "group": "Desk", "contact_name": "Robin", "sent_at": "2026-05-01T00:00:00.000Z",
