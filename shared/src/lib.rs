@@ -18,7 +18,7 @@ pub mod aws;
 pub mod dialpad;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(feature = "migrate")]
+#[cfg(feature = "store")]
 pub mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -126,6 +126,12 @@ impl Error {
                 "cursor_expired",
                 "The events after this one are no longer kept; load the lists again and go on from their event_cursor.",
             ),
+            Self::Database(error) if error.is_schema_too_old() => Problem::new(
+                503,
+                "schema_too_old",
+                "The database lacks migrations of this release: invoke the migrator; try again afterwards.",
+            )
+            .with_retry_after(60),
             Self::Database(error) if error.is_unavailable() => {
                 Problem::new(503, "database_unavailable", "The database does not answer; try again.")
             }

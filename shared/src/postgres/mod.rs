@@ -8,8 +8,9 @@ mod binaries;
 mod data;
 mod error;
 mod lifeline;
+mod pooler;
 
-pub use self::error::Error;
+pub use self::{error::Error, pooler::Pooler};
 
 use self::{
     account::{Account, Purpose},

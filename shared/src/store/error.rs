@@ -19,6 +19,9 @@ pub enum Error {
     /// No connection could be had.
     #[error("connect to the database")]
     Connect(#[source] PoolError),
+    /// The migrations of this release have not been applied yet.
+    #[error("use a database whose schema is at version {0}")]
+    SchemaTooOld(String),
     /// A statement failed.
     #[error("run a statement")]
     Statement(#[source] Failure),
@@ -74,11 +77,26 @@ impl Error {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::TooSlow => true,
+            Self::Connect(_) | Self::SchemaTooOld(_) | Self::TooSlow => true,
             Self::Configuration(_) | Self::Inconsistent { .. } => false,
             Self::Statement(Failure(error)) => {
-                error.is_closed() || error.code().map_or_else(|| is_io(error), is_transient)
+                self.is_schema_too_old()
+                    || error.is_closed()
+                    || error.code().map_or_else(|| is_io(error), is_transient)
             }
+        }
+    }
+
+    /// Whether the database lacks what this release's migrations bring. Of a schema that was made with psql no version is
+    /// known, so that a missing table or column says the same.
+    #[must_use]
+    pub fn is_schema_too_old(&self) -> bool {
+        const MISSING: [SqlState; 3] =
+            [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::UNDEFINED_FUNCTION];
+        match self {
+            Self::SchemaTooOld(_) => true,
+            Self::Statement(Failure(error)) => error.code().is_some_and(|code| MISSING.contains(code)),
+            Self::Configuration(_) | Self::Connect(_) | Self::TooSlow | Self::Inconsistent { .. } => false,
         }
     }
 

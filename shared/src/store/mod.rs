@@ -23,7 +23,9 @@ pub mod mappings;
 pub mod messages;
 pub mod page;
 pub mod retention;
+mod session;
 pub mod tickets;
+mod tls;
 mod transaction;
 pub mod voicemails;
 

@@ -2,15 +2,19 @@
 //!
 //! The first test of a process starts a private server and migrates a template in it; every test then gets a copy
 //! of the template, which costs some 30 ms. The server ends with the process.
+//!
+//! With `TEST_THROUGH_PGBOUNCER` set, what is tested reaches its database through a pooler in transaction mode.
 
 use crate::{
+    config::Env,
     migrate,
-    postgres::{Options, Server},
+    postgres::{Options, Pooler, Server},
     telemetry::Chain,
 };
 use std::{
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
@@ -19,11 +23,13 @@ use tokio_postgres::{Client, NoTls};
 const TEMPLATE: &str = "template";
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
+static POOLER: OnceCell<Option<Pooler>> = OnceCell::const_new();
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A database of its own, dropped with this value.
 pub struct Database {
     url: String,
+    direct: String,
     name: String,
     server: &'static Server,
 }
@@ -31,7 +37,12 @@ pub struct Database {
 impl Database {
     /// A database with the whole schema and no rows.
     pub async fn new() -> Self {
-        Self::create(server().await, Some(TEMPLATE)).await
+        let server = server().await;
+        let mut database = Self::create(server, Some(TEMPLATE)).await;
+        if let Some(pooler) = pooler(server).await {
+            database.url = pooler.url(&database.name);
+        }
+        database
     }
 
     /// A database without any table, for tests of the migrations themselves.
@@ -48,7 +59,8 @@ impl Database {
             sql = format!("{sql} TEMPLATE {template}{strategy}");
         }
         must(&sql, execute(server, &sql).await);
-        Self { url: server.url(&name), name, server }
+        let url = server.url(&name);
+        Self { direct: url.clone(), url, name, server }
     }
 
     /// Where it is.
@@ -57,15 +69,43 @@ impl Database {
         &self.url
     }
 
+    /// Where it is for a session of its own, past any pooler.
+    #[must_use]
+    pub fn direct_url(&self) -> &str {
+        &self.direct
+    }
+
     /// The server it is on.
     #[must_use]
     pub fn server(&self) -> &Server {
         self.server
     }
 
+    /// Ends every session while the calling thread, and so the task that would notice, stands still: as when Lambda freezes
+    /// a function and the server ends what is idle.
+    pub fn end_sessions(&self) {
+        let url = self.direct.clone();
+        let done = std::thread::spawn(move || {
+            let runtime = must("build a runtime", runtime());
+            runtime.block_on(async {
+                let client = must("connect", connect(&url).await);
+                let others =
+                    "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                let end = format!("SELECT pg_terminate_backend(pid) {others}");
+                must("end the sessions", client.batch_execute(&end).await);
+                let left = format!("SELECT count(*) {others}");
+                while must("count the sessions", client.query_one(&left, &[]).await).get::<_, i64>(0) > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+        });
+        // A panic in there is the test's.
+        done.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    }
+
     /// A session of the test's own, to arrange rows and to look at them.
     pub async fn client(&self) -> Client {
-        must("connect", connect(&self.url).await)
+        must("connect", connect(&self.direct).await)
     }
 }
 
@@ -73,10 +113,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         // The test's runtime is ending, and the server ends soon: not worth waiting for, nor failing.
         let (server, sql) = (self.server, format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map(|runtime| runtime.block_on(execute(server, &sql)))
-        });
+        std::thread::spawn(move || runtime().map(|runtime| runtime.block_on(execute(server, &sql))));
     }
 }
 
@@ -97,6 +134,23 @@ async fn server() -> &'static Server {
             server
         })
         .await
+}
+
+/// The pooler, if the tests are to run through one.
+async fn pooler(server: &'static Server) -> Option<&'static Pooler> {
+    POOLER
+        .get_or_init(|| async {
+            Env::from_process().optional("TEST_THROUGH_PGBOUNCER")?;
+            let pooler = must("start pgbouncer", Pooler::start(server));
+            assert!(pooler.is_some(), "TEST_THROUGH_PGBOUNCER is set, and there is no pgbouncer");
+            pooler
+        })
+        .await
+        .as_ref()
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 async fn execute(server: &Server, sql: &str) -> Result<(), tokio_postgres::Error> {

@@ -1,10 +1,12 @@
 //! The library against the real things: Postgres, processes, sockets.
 #![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
 
+mod backup;
 mod calls;
 mod dialpad_samples;
 mod messages;
 mod migrations;
 mod postgres;
 mod round_trips;
+mod tls;
 mod walls;

@@ -4,6 +4,7 @@
 mod apps;
 mod calls;
 mod conventions;
+mod database;
 mod deliveries;
 mod diagnostics;
 mod document;

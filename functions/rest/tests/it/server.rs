@@ -94,7 +94,10 @@ pub(crate) fn config(url: &str, more: &[(&str, &str)]) -> Config {
 /// A router on this database; connections are many, since tests ask for several things at once.
 pub(crate) fn service(url: &str, clock: &ManualClock, more: &[(&str, &str)]) -> Router {
     let config = config(url, more);
-    let store = Store::new(&Settings::new(config.database_url.expose()).with_connections(4)).unwrap();
+    let mut settings = Settings::new(config.database_url.expose()).with_connections(4);
+    // As if the function were frozen between any two requests.
+    settings.trusted_for = std::time::Duration::ZERO;
+    let store = Store::new(&settings).unwrap();
     router(Deps { store, registry: None, clock: Arc::new(clock.clone()), config, metrics: Arc::default() })
 }
 
