@@ -2,6 +2,7 @@
 //! the rows, the rows with the log, and the log with what each client holds.
 
 mod ledger;
+mod measures;
 mod reconcile;
 mod report;
 mod saboteur;
@@ -92,7 +93,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     console::progress(&format!("{} apps, seed {}", arguments.apps, arguments.seed));
     let started = Instant::now();
     let traffic = traffic::start(&stage, &arguments, started + length);
-    let planned = saboteur::work(&mut stage, arguments.seed, started + length, || traffic.is_over()).await?;
+    let broken = saboteur::work(&mut stage, arguments.seed, started + length, || traffic.is_over()).await?;
     let ledger = traffic.finish().await?;
     let took = started.elapsed();
 
@@ -100,8 +101,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     stage.calm().await?;
     let quiet = stage.quiet(PATIENCE).await?;
     let violations = reconcile::all(&stage, &ledger, quiet, PATIENCE).await?;
+    let measures = measures::take(&stage, &broken.returns).await?;
+    let struck = stage.struck().await?;
     let report =
-        Report { seed: arguments.seed, took, ledger, planned, struck: stage.struck().await?, violations };
+        Report { seed: arguments.seed, took, ledger, measures, broken: broken.times, struck, violations };
     report.print();
     stage.end(report.violations.total() == 0).await?;
     match report.violations.total() {

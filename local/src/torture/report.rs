@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{ledger::Ledger, reconcile::Violations};
+use super::{ledger::Ledger, measures::Measures, reconcile::Violations};
 use crate::console;
 
 /// Everything that was counted.
@@ -10,8 +10,10 @@ pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) took: Duration,
     pub(super) ledger: Ledger,
+    /// How long things took.
+    pub(super) measures: Measures,
     /// What was broken on schedule.
-    pub(super) planned: BTreeMap<&'static str, u64>,
+    pub(super) broken: BTreeMap<&'static str, u64>,
     /// The faults that struck by chance.
     pub(super) struck: Vec<(String, u64)>,
     pub(super) violations: Violations,
@@ -31,13 +33,12 @@ impl Report {
         row("sent out of order on purpose", *swapped);
         row("made again after a 5xx or no answer", *again);
         row("answered 200 after more than 5 s", *too_late);
-        console::line(&format!(
-            "{:<56} {:>10}",
-            "slowest answer of 200",
-            format!("{} ms", slowest.as_millis())
-        ));
+        time("slowest answer of 200", *slowest);
+        for (name, taken) in &self.measures.0 {
+            time(name, *taken);
+        }
         heading("faults");
-        for (name, count) in &self.planned {
+        for (name, count) in &self.broken {
             row(name, *count);
         }
         for (name, count) in &self.struck {
@@ -54,6 +55,10 @@ impl Report {
 fn heading(text: &str) {
     console::line("");
     console::line(text);
+}
+
+fn time(name: &str, taken: Duration) {
+    console::line(&format!("{name:<56} {:>10}", format!("{} ms", taken.as_millis())));
 }
 
 fn row(name: &str, count: u64) {

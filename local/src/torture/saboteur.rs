@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
+use shared::clock::{Clock as _, SystemClock};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -11,32 +13,44 @@ use super::{
     stage::Stage,
 };
 
+/// What was broken on schedule.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    /// How often each thing was.
+    pub(super) times: BTreeMap<&'static str, u64>,
+    /// When the database was there again after it had been away.
+    pub(super) returns: Vec<DateTime<Utc>>,
+}
+
 /// The same as always, and queues that take nothing.
 fn without_queues() -> Vec<&'static str> {
     STEADY.into_iter().filter(|flag| !flag.starts_with("queue-refuse")).chain(["queue-refuse=1"]).collect()
 }
 
-/// Breaks one thing after the other until the end, or until it is over; gives how often each was done.
+/// Breaks one thing after the other until the end, or until it is over.
 pub(super) async fn work(
     stage: &mut Stage,
     seed: u64,
     end: Instant,
     is_over: impl Fn() -> bool,
-) -> Result<BTreeMap<&'static str, u64>, Error> {
+) -> Result<Broken, Error> {
     let mut schedule = Schedule::new(seed);
-    let mut done = BTreeMap::new();
+    let mut broken = Broken::default();
     loop {
         let (pause, act) = schedule.next();
         let at = Instant::now() + pause;
         while Instant::now() < at {
             if is_over() || Instant::now() >= end {
-                return Ok(done);
+                return Ok(broken);
             }
             sleep((at - Instant::now()).min(std::time::Duration::from_millis(100))).await;
         }
         tracing::info!(?act, "breaking");
-        *done.entry(act.name()).or_default() += 1;
+        *broken.times.entry(act.name()).or_default() += 1;
         perform(stage, act).await?;
+        if act.is_of_database() {
+            broken.returns.push(SystemClock.now());
+        }
     }
 }
 

@@ -55,6 +55,11 @@ impl Act {
             Self::Storm => "reconnect storm",
         }
     }
+
+    /// Whether the database is away for its time.
+    pub(super) const fn is_of_database(self) -> bool {
+        matches!(self, Self::Crash(_) | Self::Refuse(_) | Self::Hang(_) | Self::AllAway(_))
+    }
 }
 
 /// The acts in their order, each with the pause before it.
