@@ -27,6 +27,8 @@ pub struct Choices {
     pub allow_unsigned: bool,
     /// The functions run behind another Invoke API.
     pub is_remote: bool,
+    /// The server is for one test or measurement, which asks more than people do.
+    pub is_ephemeral: bool,
 }
 
 /// The region of the local stack.
@@ -68,6 +70,10 @@ pub fn overrides(
     if choices.is_remote {
         // `cargo lambda watch` runs one invocation at a time unless told otherwise, so a sweep is one pass there.
         overrides.insert("PROCESSOR_SWEEP_SECONDS", "0".to_owned());
+    }
+    if choices.is_ephemeral {
+        overrides.insert("API_REQUESTS_PER_MINUTE", "0".to_owned());
+        overrides.insert("INTERNAL_REQUESTS_PER_MINUTE", "0".to_owned());
     }
     overrides.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

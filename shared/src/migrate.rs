@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = &embed![
     "008_read_paths.sql",
     "009_retention.sql",
     "010_row_level_security.sql",
+    "011_rate_limits.sql",
     "017_message_threads.sql",
 ];
 

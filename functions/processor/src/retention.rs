@@ -15,6 +15,8 @@ const EVENT_LOG: TimeDelta = TimeDelta::days(7);
 const DELIVERIES: TimeDelta = TimeDelta::days(30);
 /// How long a ticket is kept after its time.
 const TICKETS: TimeDelta = TimeDelta::hours(1);
+/// How long a count of requests is kept after its minute.
+const COUNTERS: TimeDelta = TimeDelta::hours(1);
 /// The most batches of each kind in one run: the next is a minute away.
 const BATCHES: usize = 20;
 
@@ -28,14 +30,15 @@ pub(crate) async fn delete_what_is_due(processor: &Processor) {
 async fn delete(processor: &Processor) -> store::Result<()> {
     let now = processor.clock.now();
     for _ in 0..BATCHES {
-        let mut more = [false; 3];
+        let mut more = [false; 4];
         for (kind, more) in more.iter_mut().enumerate() {
             // Each batch is a transaction, so that none holds its locks for long.
             let db = processor.store.system().await?;
             *more = match kind {
                 0 => db.commit_with(retention::delete_client_events(&*db, now - EVENT_LOG)).await?,
                 1 => db.commit_with(retention::delete_deliveries(&*db, now - DELIVERIES)).await?,
-                _ => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await?,
+                2 => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await?,
+                _ => db.commit_with(retention::delete_counters(&*db, now - COUNTERS)).await?,
             };
         }
         if !more.contains(&true) {

@@ -9,23 +9,30 @@ use axum::{
         request::Parts,
     },
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use lambda_http::request::RequestContext;
 use shared::{
     auth::{ApiKey, same_secret},
     domain::ids::AppId,
-    store::keys::{self, StoredKey},
-    telemetry::Chain,
+    store::{
+        self,
+        keys::{self, Presented, StoredKey},
+        limits,
+    },
 };
 use uuid::Uuid;
 
 use crate::{
-    Deps,
+    Config, Deps,
     conventions::Context,
     error::{Error, Result},
+    limits::Standing,
 };
 
 const API_KEY_HEADER: &str = "x-app-api-key";
+
+/// Under which the requests of operators are counted.
+const OPERATORS: Uuid = Uuid::nil();
 
 /// An app whose key is valid.
 #[derive(Clone, Debug)]
@@ -45,40 +52,51 @@ impl FromRequestParts<Arc<Deps>> for AppCaller {
         let text =
             parts.headers.get(API_KEY_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let key = ApiKey::parse(text).map_err(|_| Error::UnknownApp)?;
-        let stored = recognise(deps, &key).await?;
+        let (stored, standing) = recognise(deps, &key).await?;
         let request_id = request_id(parts);
         if let Some(context) = parts.extensions.get::<Arc<Context>>() {
             let _ = context.app_id.set(stored.app_id);
         }
+        admit(parts, standing)?;
         Ok(Self { app_id: stored.app_id, key: stored.id, request_id })
     }
 }
 
-async fn recognise(deps: &Deps, key: &ApiKey) -> Result<StoredKey> {
-    let now = deps.clock.now();
-    let mut db = deps.store.system().await?;
-    let stored = match keys::find(&*db, key.id(), now).await {
-        Err(error) if error.is_unavailable() => {
-            // The connection may have died while the function was frozen; then a new one does.
-            drop(db);
-            db = deps.store.system().await?;
-            keys::find(&*db, key.id(), now).await?
-        }
+/// Finds who holds a key, and counts the request, in one round trip.
+async fn recognise(deps: &Deps, key: &ApiKey) -> Result<(StoredKey, Option<Standing>)> {
+    let (now, hash) = (deps.clock.now(), key.hash());
+    let limit = deps.config.api_requests_per_minute;
+    let presented = Presented { key_id: key.id(), key_hash: hash.as_bytes(), is_counted: limit > 0 };
+    let found = match present(deps, presented, now).await {
+        // The connection may have died while the function was frozen; then a new one does.
+        Err(error) if error.is_unavailable() => present(deps, presented, now).await?,
         outcome => outcome?,
     };
-    let stored = stored
-        .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
+    let (stored, requests) = found
+        .filter(|(stored, _)| hash.matches(&stored.key_hash) && !stored.is_dead)
         .ok_or(Error::UnknownApp)?;
     if !stored.app_is_active {
         return Err(Error::AppInactive);
     }
-    if stored.last_used_at.is_none_or(|last| now - last >= TimeDelta::minutes(1))
-        && let Err(error) = db.commit_with(keys::touch(&*db, stored.id, now)).await
-    {
-        // When a key was used last is a convenience: never a reason to refuse the request.
-        tracing::warn!(component = "APIKey", app_id = %stored.app_id, error = %Chain(&error), "use not noted");
+    Ok((stored, requests.map(|requests| Standing::new(limit, requests, now))))
+}
+
+async fn present(
+    deps: &Deps,
+    key: Presented<'_>,
+    now: DateTime<Utc>,
+) -> store::Result<Option<(StoredKey, Option<i32>)>> {
+    let db = deps.store.system().await?;
+    db.commit_with(keys::present(&*db, key, now)).await
+}
+
+/// Lets a caller in who has not used up the limit.
+fn admit(parts: &Parts, standing: Option<Standing>) -> Result<()> {
+    let Some(standing) = standing else { return Ok(()) };
+    if let Some(context) = parts.extensions.get::<Arc<Context>>() {
+        let _ = context.standing.set(standing);
     }
-    Ok(stored)
+    standing.check()
 }
 
 /// An operator.
@@ -92,20 +110,37 @@ impl FromRequestParts<Arc<Deps>> for Operator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self> {
-        let operator = Self { request_id: request_id(parts) };
-        if deps.config.internal_needs_iam {
-            // Not only the route's business: a request that came by another route must not slip through.
-            return if is_signed(parts) { Ok(operator) } else { Err(Error::UnknownOperator) };
-        }
-        let Some(secret) = &deps.config.internal_api_secret else {
-            return if deps.config.allow_open_internal { Ok(operator) } else { Err(Error::InternalClosed) };
-        };
-        let given = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-        match given {
-            Some(given) if same_secret(given, secret.expose()) => Ok(operator),
-            Some(_) | None => Err(Error::UnknownOperator),
-        }
+        authorise(parts, &deps.config)?;
+        admit(parts, count(deps).await?)?;
+        Ok(Self { request_id: request_id(parts) })
     }
+}
+
+/// Whether the request is an operator's.
+fn authorise(parts: &Parts, config: &Config) -> Result<()> {
+    if config.internal_needs_iam {
+        // Not only the route's business: a request that came by another route must not slip through.
+        return if is_signed(parts) { Ok(()) } else { Err(Error::UnknownOperator) };
+    }
+    let Some(secret) = &config.internal_api_secret else {
+        return if config.allow_open_internal { Ok(()) } else { Err(Error::InternalClosed) };
+    };
+    let given = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    match given {
+        Some(given) if same_secret(given, secret.expose()) => Ok(()),
+        Some(_) | None => Err(Error::UnknownOperator),
+    }
+}
+
+/// Counts a request of the operators, who share one credential and so one limit.
+async fn count(deps: &Deps) -> Result<Option<Standing>> {
+    let (limit, now) = (deps.config.internal_requests_per_minute, deps.clock.now());
+    if limit == 0 {
+        return Ok(None);
+    }
+    let db = deps.store.system().await?;
+    let requests = db.commit_with(limits::count(&*db, OPERATORS, now)).await?;
+    Ok(Some(Standing::new(limit, requests, now)))
 }
 
 /// Whether API Gateway has checked a signature and found that IAM allows the request.

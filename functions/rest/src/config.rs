@@ -17,6 +17,10 @@ pub struct Config {
     pub internal_needs_iam: bool,
     /// `ALLOW_OPEN_INTERNAL`: whether `/internal` is open while it has no secret. Only the local server sets it.
     pub allow_open_internal: bool,
+    /// `API_REQUESTS_PER_MINUTE`: how many requests one API key may make; 0: any number.
+    pub api_requests_per_minute: u32,
+    /// `INTERNAL_REQUESTS_PER_MINUTE`: how many requests operators may make together; 0: any number.
+    pub internal_requests_per_minute: u32,
     /// `CORS_ALLOWED_ORIGINS`: who may call `/api` from a browser.
     pub cors_origins: Origins,
     /// `PUBLIC_HTTP_URL`: where the HTTP API is reached; without it, where the request went.
@@ -47,6 +51,8 @@ impl Config {
                 Some(_) => return Err(Error::Invalid("INTERNAL_AUTHORIZATION")),
             },
             allow_open_internal: env.parsed("ALLOW_OPEN_INTERNAL", false)?,
+            api_requests_per_minute: env.parsed("API_REQUESTS_PER_MINUTE", 300)?,
+            internal_requests_per_minute: env.parsed("INTERNAL_REQUESTS_PER_MINUTE", 100)?,
             cors_origins: origins(env.optional("CORS_ALLOWED_ORIGINS").unwrap_or_default())?,
             public_http_url: url(env, "PUBLIC_HTTP_URL"),
             public_ws_url: url(env, "PUBLIC_WS_URL"),

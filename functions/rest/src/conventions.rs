@@ -28,6 +28,7 @@ use shared::{
 use crate::{
     Deps,
     error::{Error, Refusal, allowed},
+    limits::Standing,
 };
 
 /// What is known of the request that is being answered.
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) request_id: String,
     /// The tenant, once the caller is known.
     pub(crate) app_id: OnceLock<AppId>,
+    /// How much of its limit the caller has used, once the caller is known and has one.
+    pub(crate) standing: OnceLock<Standing>,
     route: OnceLock<MatchedPath>,
 }
 
@@ -84,6 +87,9 @@ pub(crate) async fn apply(State(deps): State<Arc<Deps>>, mut request: Request, n
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(standing) = context.standing.get() {
+        standing.write(response.headers_mut());
     }
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 

@@ -43,6 +43,12 @@ pub(crate) enum Error {
     /// The key is right, and its app is switched off.
     #[error("let an inactive app in")]
     AppInactive,
+    /// The credential was used too often within this minute.
+    #[error("serve more requests within this minute")]
+    TooManyRequests {
+        /// Seconds until the next.
+        reset: u32,
+    },
     /// No or a wrong operator's secret.
     #[error("recognise the operator")]
     UnknownOperator,
@@ -105,6 +111,12 @@ impl Error {
                 Problem::new(401, "unauthorized", "A valid API key is needed in the header x-app-api-key.")
             }
             Self::AppInactive => Problem::new(403, "app_inactive", "The app is not active."),
+            Self::TooManyRequests { reset } => Problem::new(
+                429,
+                "too_many_requests",
+                format!("The credential was used too often within this minute; go on in {reset} s."),
+            )
+            .with_retry_after(*reset),
             Self::UnknownOperator => {
                 Problem::new(401, "unauthorized", "The operator's secret is needed as a bearer token.")
             }

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod extract;
 mod health;
+mod limits;
 mod lookup;
 mod mappings;
 mod messages;
@@ -174,7 +175,7 @@ fn cors(origins: &Origins) -> Option<CorsLayer> {
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([HeaderName::from_static("x-app-api-key"), AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
-        .expose_headers([REQUEST_ID, LOCATION, RETRY_AFTER])
+        .expose_headers([REQUEST_ID, LOCATION, RETRY_AFTER, limits::LIMIT, limits::REMAINING, limits::RESET])
         .max_age(std::time::Duration::from_mins(10));
     Some(layer)
 }

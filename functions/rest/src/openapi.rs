@@ -134,6 +134,7 @@ fn refusals(operation: &Operation) -> Vec<(&'static str, &'static str)> {
     };
     if operation.security.is_some() {
         refusals.push(("401", "No, an unknown, a revoked or an expired credential."));
+        refusals.push(("429", "Too many requests within this minute; the headers say when to go on."));
     }
     if needs("app_key") {
         refusals.push(("403", "The app is not active."));

@@ -5,7 +5,7 @@ use shared::{
     auth::{ApiKey, Ticket},
     registry::Connection,
     store::{
-        keys::{self, StoredKey},
+        keys::{self, Presented, StoredKey},
         tickets::{self, Redeemed},
     },
     telemetry::{Chain, Metric, TraceId},
@@ -123,9 +123,12 @@ impl Credential {
 
 async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
     let now = sockets.clock.now();
+    let hash = key.hash();
+    let presented = Presented { key_id: key.id(), key_hash: hash.as_bytes(), is_counted: false };
     let db = sockets.store.system().await?;
-    let stored = keys::find(&*db, key.id(), now).await?.ok_or(Error::Rejected("it is unknown"))?;
-    if !key.hash().matches(&stored.key_hash) {
+    let found = db.commit_with(keys::present(&*db, presented, now)).await?;
+    let (stored, _) = found.ok_or(Error::Rejected("it is unknown"))?;
+    if !hash.matches(&stored.key_hash) {
         return Err(Error::Rejected("its secret is wrong"));
     }
     if stored.is_dead {
@@ -133,9 +136,6 @@ async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
     }
     if !stored.app_is_active {
         return Err(Error::Inactive);
-    }
-    if let Err(error) = db.commit_with(keys::touch(&*db, stored.id, now)).await {
-        warn!(component = "APIKey", app_id = %stored.app_id, error = %Chain(&error), "could not note the key's use");
     }
     Ok(stored)
 }

@@ -339,7 +339,7 @@ fn read_template(
         |found| PublicUrls { http: found.edge.clone(), ws: found.ws.clone(), aws: found.aws.clone() },
     );
     let database_url = addresses.map_or("", |found| &found.database_url);
-    let choices = environment::Choices { allow_unsigned: false, is_remote: false };
+    let choices = environment::Choices { allow_unsigned: false, is_remote: false, is_ephemeral: true };
     let surroundings = Surroundings {
         overrides: environment::overrides(settings, &urls, database_url, choices),
         urls,

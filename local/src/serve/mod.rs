@@ -160,8 +160,11 @@ impl Stack {
     async fn start(arguments: &Arguments, settings: &Settings, journal: &Journal) -> Result<Self, Error> {
         let listeners = Listeners::open(arguments).await?;
         let mut urls = listeners.urls(arguments)?;
-        let choices =
-            Choices { allow_unsigned: arguments.allow_unsigned, is_remote: arguments.lambda.is_some() };
+        let choices = Choices {
+            allow_unsigned: arguments.allow_unsigned,
+            is_remote: arguments.lambda.is_some(),
+            is_ephemeral: arguments.ephemeral,
+        };
         let surroundings = Surroundings {
             urls: urls.clone(),
             region: environment::region(settings),

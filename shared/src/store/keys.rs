@@ -1,10 +1,13 @@
 //! `api_keys`: who may act for an app, and the audit trail of it.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{GenericClient, types::Type};
+use tokio_postgres::{GenericClient, Row, types::Type};
 use uuid::Uuid;
 
-use super::Result;
+use super::{
+    Result,
+    limits::{COUNT, COUNT_ON},
+};
 use crate::domain::ids::{AppId, new_id};
 
 /// A key as it is stored.
@@ -20,8 +23,6 @@ pub struct StoredKey {
     pub key_hash: Vec<u8>,
     /// Whether it was revoked, or its grace period is over.
     pub is_dead: bool,
-    /// When it was used last, to the minute.
-    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// Finds a key by its public id: one indexed look-up whatever the number of apps.
@@ -32,35 +33,75 @@ pub async fn find(
 ) -> Result<Option<StoredKey>> {
     let row = db
         .query_typed_opt(
-            "-- keys.find
-             SELECT k.id, k.app_id, a.is_active, k.key_hash, k.last_used_at,
-                    (k.revoked_at IS NOT NULL OR coalesce(k.expires_at <= $2, false)) AS is_dead
-             FROM api_keys k JOIN apps a ON a.id = k.app_id WHERE k.key_id = $1",
+            &format!("-- keys.find\n{FOUND}"),
             &[(&key_id, Type::TEXT), (&now, Type::TIMESTAMPTZ)],
         )
         .await?;
-    Ok(row.map(|row| StoredKey {
-        id: row.get("id"),
-        app_id: AppId(row.get("app_id")),
-        app_is_active: row.get("is_active"),
-        key_hash: row.get("key_hash"),
-        is_dead: row.get("is_dead"),
-        last_used_at: row.get("last_used_at"),
-    }))
+    Ok(row.as_ref().map(StoredKey::from))
 }
 
-/// Notes that a key was used, at most once a minute. It does not wait for whoever is changing the key.
-pub async fn touch(db: &(impl GenericClient + Sync), id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    db.execute_typed(
-        "-- keys.touch
-         UPDATE api_keys SET last_used_at = $2 WHERE id = (
-             SELECT id FROM api_keys
-             WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - interval '1 minute')
-             FOR NO KEY UPDATE SKIP LOCKED)",
-        &[(&id, Type::UUID), (&now, Type::TIMESTAMPTZ)],
-    )
-    .await?;
-    Ok(())
+/// A key of this id, with whether it works at the time `$2`.
+const FOUND: &str = "SELECT k.id, k.app_id, a.is_active, k.key_hash,
+           (k.revoked_at IS NOT NULL OR coalesce(k.expires_at <= $2, false)) AS is_dead
+    FROM api_keys k JOIN apps a ON a.id = k.app_id WHERE k.key_id = $1";
+
+impl From<&Row> for StoredKey {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: row.get("id"),
+            app_id: AppId(row.get("app_id")),
+            app_is_active: row.get("is_active"),
+            key_hash: row.get("key_hash"),
+            is_dead: row.get("is_dead"),
+        }
+    }
+}
+
+/// A key that somebody shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// The public part of it.
+    pub key_id: &'a str,
+    /// SHA-256 of the whole.
+    pub key_hash: &'a [u8],
+    /// Whether the request counts against the limit of the key.
+    pub is_counted: bool,
+}
+
+/// Finds a key, and if it is a good one, notes that it was used (at most once a minute) and counts the request, all in one
+/// statement. Gives the number of requests within this minute, this one included.
+///
+/// Only the holder of a key uses up its limit. What is compared here decides no more than that: whether the key is right
+/// is for the caller to say. A key that somebody is changing is not waited for.
+pub async fn present(
+    db: &(impl GenericClient + Sync),
+    key: Presented<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<(StoredKey, Option<i32>)>> {
+    let row = db
+        .query_typed_opt(
+            &format!(
+                "-- keys.present
+                 WITH found AS ({FOUND}),
+                 good AS (SELECT id FROM found WHERE key_hash = $3 AND is_active AND NOT is_dead),
+                 used AS (
+                     UPDATE api_keys SET last_used_at = $2 WHERE id = (
+                         SELECT k.id FROM api_keys k JOIN good ON good.id = k.id
+                         WHERE k.last_used_at IS NULL OR k.last_used_at <= $2 - interval '1 minute'
+                         FOR NO KEY UPDATE OF k SKIP LOCKED)),
+                 counted AS (
+                     {COUNT} SELECT id, date_trunc('minute', $2), 1 FROM good WHERE $4 {COUNT_ON})
+                 SELECT found.*, (SELECT requests FROM counted) AS requests FROM found"
+            ),
+            &[
+                (&key.key_id, Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+                (&key.key_hash, Type::BYTEA),
+                (&key.is_counted, Type::BOOL),
+            ],
+        )
+        .await?;
+    Ok(row.as_ref().map(|row| (StoredKey::from(row), row.get("requests"))))
 }
 
 /// A key to be stored.

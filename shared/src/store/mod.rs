@@ -19,6 +19,7 @@ pub mod event_log;
 pub mod folding;
 pub mod inbox;
 pub mod keys;
+pub mod limits;
 pub mod mappings;
 pub mod messages;
 pub mod page;

@@ -46,6 +46,17 @@ pub async fn delete_tickets(db: &(impl GenericClient + Sync), before: DateTime<U
     .await
 }
 
+/// Deletes a batch of counters of a minute before `before`.
+pub async fn delete_counters(db: &(impl GenericClient + Sync), before: DateTime<Utc>) -> Result<bool> {
+    delete(
+        db,
+        "-- retention.delete_counters
+         DELETE FROM rate_limits WHERE ctid = ANY (ARRAY (SELECT ctid FROM rate_limits WHERE minute < $1 LIMIT $2))",
+        before,
+    )
+    .await
+}
+
 async fn delete(db: &(impl GenericClient + Sync), statement: &str, before: DateTime<Utc>) -> Result<bool> {
     let deleted = db.execute_typed(statement, &[(&before, Type::TIMESTAMPTZ), (&BATCH, Type::INT8)]).await?;
     Ok(i64::try_from(deleted) == Ok(BATCH))

@@ -13,6 +13,7 @@ mod events;
 mod iam;
 mod isolation;
 mod keys;
+mod limits;
 mod lists;
 mod lookup;
 mod mappings;

@@ -80,11 +80,15 @@ pub(crate) fn config(url: &str, more: &[(&str, &str)]) -> Config {
     let mut all: std::collections::HashMap<&str, &str> = pairs.into();
     all.extend(more.iter().copied());
     let value = |name: &str| all.get(name).copied().unwrap_or_default();
+    // The clock of the tests stands still, so that their minute never ends.
+    let limit = |name: &str| all.get(name).copied().unwrap_or("0");
     Config::from_env(&Env::from([
         ("DATABASE_URL", value("DATABASE_URL")),
         ("INTERNAL_API_SECRET", value("INTERNAL_API_SECRET")),
         ("INTERNAL_AUTHORIZATION", value("INTERNAL_AUTHORIZATION")),
         ("ALLOW_OPEN_INTERNAL", value("ALLOW_OPEN_INTERNAL")),
+        ("API_REQUESTS_PER_MINUTE", limit("API_REQUESTS_PER_MINUTE")),
+        ("INTERNAL_REQUESTS_PER_MINUTE", limit("INTERNAL_REQUESTS_PER_MINUTE")),
         ("CORS_ALLOWED_ORIGINS", value("CORS_ALLOWED_ORIGINS")),
         ("PUBLIC_HTTP_URL", value("PUBLIC_HTTP_URL")),
     ]))
