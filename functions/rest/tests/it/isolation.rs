@@ -1,77 +1,205 @@
 //! Two tenants: neither sees nor changes anything of the other, whatever ids it knows.
+//!
+//! The matrix goes through every operation of the generated document with the other tenant's ids. A path parameter that it
+//! does not know fails it, so a new route cannot be forgotten.
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::server::Server;
+use crate::{
+    server::{App, Reply, Server},
+    walk::{Operation, operations, send},
+};
 
-#[tokio::test]
-async fn the_ids_of_another_tenant_find_nothing() {
-    let server = Server::new().await;
-    let (ours, theirs) = (server.app("Ours").await, server.app("Theirs").await);
-    server.calls(&theirs, 1, 1).await;
+/// Stands in every text of the other tenant's rows.
+const MARK: &str = "theirs-7f3a";
+/// The other tenant's Dialpad user, number, and rows.
+const USER: &str = "700";
+const NUMBER: &str = "+14155550173";
+const CALL: &str = "00000000-0000-7000-8000-0000000000c1";
+const VOICEMAIL: &str = "00000000-0000-7000-8000-0000000000d1";
+const MESSAGE: &str = "00000000-0000-7000-8000-0000000000e1";
+const MAPPING: &str = "00000000-0000-7000-8000-0000000000f1";
+const DELIVERY: &str = "00000000-0000-7000-8000-0000000000a1";
+
+/// A row of theirs in every table that a route reads.
+async fn fill(server: &Server, app: &App) {
+    let id = app.id;
     server
         .sql(&format!(
-            "INSERT INTO voicemails (id, app_id, dialpad_call_id, dialpad_user_id) VALUES
-                 ('00000000-0000-7000-8000-000000000001', '{app}', 1, 700);
-             INSERT INTO client_events (app_id, seq, id, frame) VALUES ('{app}', 1, gen_random_uuid(), '{{}}');
-             UPDATE app_streams SET last_seq = 1 WHERE app_id = '{app}'",
-            app = theirs.id
+            "INSERT INTO calls (id, app_id, dialpad_call_id, parent_call_id, status, version, from_number, dialpad_user_id,
+                 contact_name, recording_url, started_at, connected_at)
+                 VALUES ('{CALL}', '{id}', 91, '{CALL}', 'active', 1, '{NUMBER}', {USER}, '{MARK}', 'https://{MARK}', now(), now());
+             INSERT INTO voicemails (id, app_id, dialpad_call_id, dialpad_user_id, from_number, contact_name, transcript)
+                 VALUES ('{VOICEMAIL}', '{id}', 91, {USER}, '{NUMBER}', '{MARK}', '{MARK}');
+             INSERT INTO messages (id, app_id, dialpad_message_id, from_number, text, dialpad_user_id, contact_name)
+                 VALUES ('{MESSAGE}', '{id}', 92, '{NUMBER}', '{MARK}', {USER}, '{MARK}');
+             INSERT INTO agents (app_id, dialpad_user_id, since, name, status) VALUES ('{id}', {USER}, now(), '{MARK}', 'available');
+             INSERT INTO dialpad_user_mappings (id, app_id, dialpad_user_id, crm_user_id)
+                 VALUES ('{MAPPING}', '{id}', {USER}, '{MARK}');
+             INSERT INTO webhook_events (id, app_id, event_type, payload, call_id, last_error, dead_at)
+                 VALUES ('{DELIVERY}', '{id}', '{MARK}', '{{\"is\":\"{MARK}\"}}', 91, '{MARK}', now());
+             INSERT INTO client_events (app_id, seq, id, audience, frame) VALUES ('{id}', 1, gen_random_uuid(), '{MARK}', '{{\"is\":\"{MARK}\"}}');
+             INSERT INTO audit_log (app_id, action, actor) VALUES ('{id}', '{MARK}', '{MARK}');
+             INSERT INTO api_key_audit_log (app_id, action, actor) VALUES ('{id}', 'revoked', '{MARK}');
+             UPDATE app_streams SET last_seq = 1 WHERE app_id = '{id}';"
         ))
         .await;
-    let mapped = server
-        .operator(
-            Method::POST,
-            &format!("/internal/apps/{}/users/map", theirs.id),
-            Some(json!({"dialpad_user_id": 700, "crm_user_id": "theirs"})),
-        )
-        .await
-        .expect(201);
-    let call =
-        server.get(&theirs, "/api/calls").await.expect(200)["data"][0]["id"].as_str().unwrap().to_owned();
-    let voicemail = "00000000-0000-7000-8000-000000000001";
-    let mapping = mapped["data"]["id"].as_str().unwrap();
+}
 
-    for path in ["/api/calls", "/api/calls/active", "/api/voicemails", "/api/events"] {
-        assert_eq!(server.get(&ours, path).await.expect(200)["data"], json!([]), "{path}");
+/// The ids of the other tenant that a path parameter may stand for.
+fn foreign(operation: &Operation, parameter: &str) -> Vec<&'static str> {
+    match (parameter, operation.path.split('/').nth(2).unwrap_or_default()) {
+        ("id", "calls") => vec![CALL, "91"],
+        ("id", "messages") => vec![MESSAGE, "92"],
+        ("id", "voicemails") | ("voicemail_id", _) => vec![VOICEMAIL],
+        ("mapping_id", _) => vec![MAPPING],
+        ("event_id", _) => vec![DELIVERY],
+        ("dialpad_user_id", _) => vec![USER],
+        ("crm_user_id", _) => vec![MARK],
+        (unknown, _) => panic!("{}: which of the other tenant's ids may be {{{unknown}}}?", operation.path),
     }
-    assert_eq!(server.get(&ours, "/api/voicemails/unread-count").await.expect(200)["data"]["unread"], 0);
-    for path in
-        [format!("/api/calls/{call}"), "/api/calls/1".to_owned(), format!("/api/voicemails/{voicemail}")]
-    {
-        assert_eq!(server.get(&ours, &path).await.refusal(404).0, "not_found", "{path}");
-    }
-    let path = format!("/api/voicemails/{voicemail}");
-    assert_eq!(server.call(&ours, Method::DELETE, &path, None).await.refusal(404).0, "not_found");
-    let read = Some(json!({"status": "read"}));
-    assert_eq!(server.call(&ours, Method::PATCH, &path, read).await.refusal(404).0, "not_found");
+}
 
-    // An operator who names the wrong app.
-    let base = format!("/internal/apps/{}", ours.id);
-    for path in ["voicemails", "users/mappings"] {
-        assert_eq!(
-            server.operator_get(&format!("{base}/{path}")).await.expect(200)["data"],
-            json!([]),
-            "{path}"
+/// The paths of an operation for this app, with the ids of the other tenant's rows.
+fn paths(operation: &Operation, app: Uuid) -> Vec<String> {
+    let mut paths = vec![operation.path.clone()];
+    for parameter in operation.path_parameters() {
+        let app = app.to_string();
+        let ids = if parameter == "app_id" { vec![app.as_str()] } else { foreign(operation, parameter) };
+        paths = paths
+            .iter()
+            .flat_map(|path| {
+                ids.iter().map(|id| path.replace(&format!("{{{parameter}}}"), id)).collect::<Vec<_>>()
+            })
+            .collect();
+    }
+    paths
+}
+
+/// What a filter may be asked for to come by the other tenant's rows.
+fn filters(operation: &Operation) -> Vec<String> {
+    let value = |name: &str| match name {
+        "dialpad_user_id" => Some(USER),
+        "crm_user_id" | "action" => Some(MARK),
+        "number" | "from" => Some("%2B14155550173"),
+        "after" => Some("0"),
+        "include" => Some("total"),
+        _ => None,
+    };
+    let required = if operation.name == "lookup" { "number" } else { "" };
+    let mut filters: Vec<String> =
+        operation.query.iter().filter_map(|name| Some(format!("?{name}={}", value(name)?))).collect();
+    if required.is_empty() {
+        filters.push(String::new());
+    }
+    filters
+}
+
+/// Every row of an app, as text.
+async fn rows(server: &Server, app: Uuid) -> Vec<String> {
+    let client = server.database.client().await;
+    let tables = "SELECT c.relname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                  WHERE a.attname = 'app_id' AND c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace ORDER BY 1";
+    let mut all = Vec::new();
+    for table in client.query(tables, &[]).await.unwrap() {
+        let table: &str = table.get(0);
+        // Asking is a use of one's key.
+        let sql = format!(
+            "SELECT '{table} ' || (to_jsonb(t) - 'last_used_at')::text FROM {table} t WHERE app_id = $1 ORDER BY 1"
         );
+        all.extend(client.query(&sql, &[&app]).await.unwrap().iter().map(|row| row.get::<_, String>(0)));
     }
-    for (method, path) in [
-        (Method::GET, format!("{base}/voicemails/{voicemail}")),
-        (Method::DELETE, format!("{base}/voicemails/{voicemail}")),
-        (Method::GET, format!("{base}/users/mappings/dialpad/700")),
-        (Method::DELETE, format!("{base}/users/mappings/dialpad/700")),
-        (Method::GET, format!("{base}/users/mappings/crm/theirs")),
-        (Method::DELETE, format!("{base}/users/mappings/{mapping}")),
-    ] {
-        assert_eq!(server.operator(method, &path, None).await.refusal(404).0, "not_found", "{path}");
-    }
+    all
+}
 
-    // Nothing of theirs has changed.
-    let voicemail = server.get(&theirs, &path).await.expect(200);
-    assert_eq!(
-        (&voicemail["data"]["status"], &voicemail["data"]["crm_user_id"]),
-        (&json!("unread"), &json!("theirs"))
-    );
+/// Whether an answer says anything of theirs; a refusal repeats the path that was asked for, which is the asker's own.
+fn says(reply: &Reply) -> bool {
+    match serde_json::from_slice::<Value>(&reply.body) {
+        Ok(Value::Object(mut answer)) => {
+            answer.remove("instance");
+            Value::Object(answer).to_string().contains(MARK)
+        }
+        Ok(_) | Err(_) => String::from_utf8_lossy(&reply.body).contains(MARK),
+    }
+}
+
+#[tokio::test]
+async fn no_route_shows_or_changes_a_row_of_the_other_tenant() {
+    let server = Server::new().await;
+    let (ours, theirs) = (server.app("Ours").await, server.app("Theirs").await);
+    fill(&server, &theirs).await;
+    let before = rows(&server, theirs.id).await;
+    assert!(before.iter().filter(|row| row.contains(MARK)).count() >= 9, "{before:#?}");
+
+    let (mut asked, mut named) = (0, 0);
+    for operation in operations(&server).await {
+        let names_a_row = operation.path_parameters().iter().any(|parameter| *parameter != "app_id");
+        for path in paths(&operation, ours.id) {
+            for filter in filters(&operation) {
+                let reply = send(&server, &operation, &ours, &format!("{path}{filter}")).await;
+                let told = String::from_utf8_lossy(&reply.body).into_owned();
+                let what = format!("{} {path}{filter}: {} {told}", operation.method, reply.status);
+                assert!(!says(&reply), "{what}");
+                if names_a_row {
+                    assert_eq!(reply.refusal(404).0, "not_found", "{what}");
+                    named += 1;
+                } else {
+                    let status = reply.status.as_u16();
+                    assert!(reply.status.is_success() || [404, 503].contains(&status), "{what}");
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 60 && named > 12, "{asked} {named}");
+    assert_eq!(rows(&server, theirs.id).await, before, "a row of theirs was changed");
+}
+
+#[tokio::test]
+async fn the_same_walk_by_its_owner_finds_what_the_other_did_not() {
+    let server = Server::new().await;
+    let theirs = server.app("Theirs").await;
+    fill(&server, &theirs).await;
+    let mut found = Vec::new();
+    for operation in operations(&server).await.into_iter().filter(|operation| operation.method == Method::GET)
+    {
+        for path in paths(&operation, theirs.id) {
+            let mut shown = false;
+            for filter in filters(&operation) {
+                let reply = send(&server, &operation, &theirs, &format!("{path}{filter}")).await;
+                assert_ne!(reply.status, 404, "{path}{filter}");
+                shown |= says(&reply);
+            }
+            if shown {
+                found.push(operation.name.clone());
+            }
+        }
+    }
+    for name in [
+        "list_calls",
+        "show_call",
+        "list_active_calls",
+        "list_call_timeline",
+        "lookup",
+        "list_messages",
+        "show_message",
+        "list_agents",
+        "list_events",
+        "list_voicemails",
+        "show_voicemail",
+        "list_voicemails_of_app",
+        "show_voicemail_of_app",
+        "list_mappings",
+        "show_mapping_of_dialpad_user",
+        "show_mappings_of_crm_user",
+        "list_webhook_events",
+        "list_audit",
+        "list_api_key_audit",
+    ] {
+        assert!(found.iter().any(|shown| shown == name), "{name} does not show its owner's row; {found:?}");
+    }
 }
 
 #[tokio::test]

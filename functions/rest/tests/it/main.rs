@@ -21,3 +21,4 @@ mod messages;
 mod server;
 mod sockets;
 mod voicemails;
+mod walk;
