@@ -40,6 +40,11 @@ pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
         if let Err(error) = outcome {
             warn!(component = "Processor", error = %Chain(&error), "sweep failed, looking again");
         }
+        // A revoked key must not see more than a few seconds of events, so sockets are looked at twice as often.
+        tokio::time::sleep_until(next - processor.config.poll_interval / 2).await;
+        if let Err(error) = closings::close_sockets(processor).await {
+            warn!(component = "Processor", error = %Chain(&error), "sockets not closed, looking again");
+        }
         tokio::time::sleep_until(next).await;
     }
 }

@@ -7,6 +7,7 @@ mod deliveries;
 mod ends;
 mod faults;
 mod folder;
+mod isolation;
 mod journal;
 mod logs;
 mod main_job;

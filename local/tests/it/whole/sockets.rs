@@ -76,7 +76,9 @@ async fn the_sockets_of_a_revoked_key_are_told_and_closed() {
     let path = format!("/internal/apps/{}/api-key/revoke", stage.app.app_id);
     let answer = stage.client.send(axum::http::Method::POST, &path, &[], "").await.unwrap();
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.body);
+    let revoked = std::time::Instant::now();
     assert_eq!(stage.frame().await, json!({"event": "connection.closing", "reason": "key_revoked"}));
+    assert!(revoked.elapsed() < std::time::Duration::from_secs(5), "{:?}", revoked.elapsed());
     assert!(stage.socket.next(PATIENCE).await.is_err(), "the socket is closed");
     assert_eq!(refused(&format!("api_key={}", stage.app.api_key), None).await, 401);
 }
