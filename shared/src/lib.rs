@@ -20,6 +20,8 @@ pub mod dialpad;
 pub mod http;
 #[cfg(feature = "store")]
 pub mod migrate;
+#[cfg(feature = "phone")]
+pub mod phone;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "push")]

@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = &embed![
     "009_retention.sql",
     "010_row_level_security.sql",
     "011_rate_limits.sql",
+    "012_default_region.sql",
     "017_message_threads.sql",
 ];
 

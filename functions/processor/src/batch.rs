@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::try_join;
 use shared::{
     domain::ids::AppId,
+    phone::Region,
     store::{Client, Result, agents, event_log, folding, inbox, messages},
 };
 
@@ -50,8 +51,10 @@ pub(crate) async fn apply(
         return Ok(Batch::NothingDue);
     }
     let waited_since = pending.iter().map(inbox::PendingEvent::waits_since).collect();
-    let read = Read::new(pending);
-    let plan = plan(tx, app_id, &read).await?;
+    // The database holds nothing that is no region; were it otherwise, national numbers would stay as they are.
+    let region = stream.default_region.and_then(|code| code.parse().ok());
+    let read = Read::new(pending, region);
+    let plan = plan(tx, app_id, &read, region).await?;
     let causes = Causes::new(&read.finished, traces);
     let written = write(tx, app_id, &read, &plan, &causes, stream.last_seq, now).await?;
     let Read { finished, unreadable, .. } = read;
@@ -60,7 +63,7 @@ pub(crate) async fn apply(
 }
 
 /// Reads what the events' conversations, messages and agents are so far, and folds.
-async fn plan(tx: &Client, app_id: AppId, read: &Read) -> Result<Plan> {
+async fn plan(tx: &Client, app_id: AppId, read: &Read, region: Option<Region>) -> Result<Plan> {
     let (mentioned, messages, agents) = (read.events.legs(), read.events.messages(), read.events.agents());
     let links =
         if mentioned.is_empty() { HashMap::new() } else { folding::links(tx, app_id, &mentioned).await? };
@@ -76,7 +79,7 @@ async fn plan(tx: &Client, app_id: AppId, read: &Read) -> Result<Plan> {
         },
         async { if agents.is_empty() { Ok(Vec::new()) } else { agents::known(tx, app_id, &agents).await } },
     )?;
-    Ok(Plan::new(&read.events, grouping, &applied, &agents))
+    Ok(Plan::new(&read.events, grouping, &applied, &agents, region))
 }
 
 /// Writes what the plan says; gives the new entries of the event log.

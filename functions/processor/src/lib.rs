@@ -8,6 +8,7 @@ mod closings;
 mod config;
 mod error;
 mod frames;
+mod numbers;
 mod outbox;
 mod plan;
 mod retention;

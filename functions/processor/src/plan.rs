@@ -17,6 +17,7 @@ use shared::{
         ids::DialpadId,
         message::{Message, MessageEvent},
     },
+    phone::Region,
     store::{
         folding::{CallRow, Known, StoredEvent},
         inbox::{Finished, PendingEvent},
@@ -28,6 +29,8 @@ pub(crate) use agents::Agents;
 pub(crate) use calls::{Calls, Change, Grouping, count};
 pub(crate) use messages::Messages;
 
+use crate::numbers;
+
 /// Events, by family.
 #[derive(Default)]
 pub(crate) struct Events {
@@ -37,7 +40,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    fn push(&mut self, event: Event) {
+    fn push(&mut self, mut event: Event, region: Option<Region>) {
+        numbers::spell(&mut event, region);
         match event {
             Event::Call(event) => self.calls.push(*event),
             Event::Message(event) => self.messages.push(*event),
@@ -72,14 +76,15 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    pub(crate) fn new(pending: Vec<PendingEvent>) -> Self {
+    /// Reads them; national numbers are those of `region`.
+    pub(crate) fn new(pending: Vec<PendingEvent>, region: Option<Region>) -> Self {
         let mut read = Self { events: Events::default(), finished: Vec::new(), unreadable: Vec::new() };
         for row in pending {
             match event(&row.event_type, &row.payload, row.received_at) {
                 Ok(event) => {
                     read.finished.push(finished(row.id, event.as_ref()));
                     if let Some(event) = event {
-                        read.events.push(event);
+                        read.events.push(event, region);
                     }
                 }
                 Err(unreadable) => read.unreadable.push((row.id, unreadable.to_string())),
@@ -123,12 +128,13 @@ impl Plan {
         grouping: Grouping,
         applied: &[StoredEvent],
         agents: &[AgentEvent],
+        region: Option<Region>,
     ) -> Self {
         let mut old = Events::default();
         for row in applied {
             // What was applied was readable then, and our reading only ever learns.
             if let Ok(Some(event)) = event(&row.event_type, &row.payload, row.received_at) {
-                old.push(event);
+                old.push(event, region);
             }
         }
         Self {

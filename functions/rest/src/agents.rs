@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     extract::{CrmUserId, DialpadUserId, Query},
     page::{List, list_query},
+    schema,
 };
 
 /// A call-centre agent, by the newest that Dialpad said.
@@ -73,10 +74,10 @@ list_query! {
     AgentsQuery {
         /// In Dialpad's words.
         status: String,
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::dialpad_user_id)]
         dialpad_user_id: DialpadUserId,
         /// Who is this CRM user.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::crm_user_id)]
         crm_user_id: CrmUserId,
         /// Who works for this call centre.
         call_center_id: String,

@@ -25,9 +25,10 @@ use crate::{
     Deps, api_keys,
     auth::{Operator, PublicUrl},
     error::{Error, Result},
-    extract::{AppName, Json, NoParameters, Path, Query},
+    extract::{AppName, DefaultRegion, Json, NoParameters, Path, Query},
     page::{List, list_query},
     reply::Data,
+    schema,
 };
 
 /// An app.
@@ -39,6 +40,9 @@ pub(crate) struct AppView {
     app_name: String,
     /// Whether its keys are honoured and its events pushed.
     is_active: bool,
+    /// The country of numbers that come without their country's code (ISO 3166-1 alpha-2).
+    #[schema(required)]
+    default_region: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -57,6 +61,7 @@ impl AppView {
             app_id: app.id,
             app_name: app.name,
             is_active: app.is_active,
+            default_region: app.default_region,
             created_at: app.created_at.into(),
             updated_at: app.updated_at.into(),
             api_key_rotated_at: app.api_key_rotated_at.map(Timestamp),
@@ -73,8 +78,11 @@ fn webhook_url(PublicUrl(url): &PublicUrl, app_id: AppId) -> String {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewApp {
     /// What operators call it.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"\S")]
     name: AppName,
+    /// The country of numbers that come without their country's code (ISO 3166-1 alpha-2). Only new events and filters use it.
+    #[schema(schema_with = schema::default_region, required = false)]
+    default_region: Option<DefaultRegion>,
 }
 
 /// A new app, with the secrets that are shown this once.
@@ -105,13 +113,14 @@ pub(crate) async fn create(
     operator: Operator,
     url: PublicUrl,
     _: Query<NoParameters>,
-    Json(NewApp { name: AppName(name) }): Json<NewApp>,
+    Json(NewApp { name: AppName(name), default_region }): Json<NewApp>,
 ) -> Result<Response> {
     let (now, app_id) = (deps.clock.now(), AppId(new_id()));
+    let region = default_region.and_then(|region| region.0).map(|region| region.to_string());
     let secret = generate_secret().map_err(|error| Error::Randomness(Box::new(error)))?;
 
     let tx = deps.store.system().await?;
-    apps::insert(&*tx, app_id, &name, &secret, now).await?;
+    apps::insert(&*tx, app_id, &name, &secret, region.as_deref(), now).await?;
     let (key, _) = api_keys::issue(&tx, app_id, now, &operator.request_id, now).await?;
     let detail = serde_json::json!({ "name": name });
     audit::record(&*tx, app_id, "app.created", &detail, &operator.request_id, now).await?;
@@ -175,13 +184,17 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppChange {
     /// What operators call it.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, nullable = false)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
     #[serde(default, deserialize_with = "present")]
     name: Option<AppName>,
     /// Whether its keys are honoured and its events pushed. Its deliveries are stored in any case.
     #[schema(nullable = false)]
     #[serde(default, deserialize_with = "present")]
     is_active: Option<bool>,
+    /// The country of numbers that come without their country's code (ISO 3166-1 alpha-2); null takes it away.
+    #[schema(schema_with = schema::default_region, required = false)]
+    #[serde(default, deserialize_with = "present")]
+    default_region: Option<DefaultRegion>,
 }
 
 /// A member that may be left out, but not be null.
@@ -191,7 +204,7 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// Renames an app, or switches it on or off.
+/// Renames an app, switches it on or off, or says where its national numbers belong.
 #[utoipa::path(patch, operation_id = "change_app", path = "/internal/apps/{app_id}", tag = "Apps", params(("app_id" = Uuid, Path)),
     request_body = AppChange, security(("operator" = [])), responses((status = 200, body = Data<AppView>)))]
 pub(crate) async fn change(
@@ -200,13 +213,15 @@ pub(crate) async fn change(
     url: PublicUrl,
     Path(app_id): Path<AppId>,
     _: Query<NoParameters>,
-    Json(AppChange { name, is_active }): Json<AppChange>,
+    Json(AppChange { name, is_active, default_region }): Json<AppChange>,
 ) -> Result<axum::Json<Data<AppView>>> {
     let now = deps.clock.now();
     let tx = deps.store.app(app_id).await?;
     let before = apps::lock(&*tx, app_id).await?.ok_or(Error::NotFound("app"))?;
     let name = name.map(|name| name.0).filter(|name| *name != before.name);
     let is_active = is_active.filter(|is_active| *is_active != before.is_active);
+    let region = default_region.map(|region| region.0.map(|region| region.to_string()).unwrap_or_default());
+    let region = region.filter(|region| region != before.default_region.as_deref().unwrap_or_default());
     let mut detail = Map::new();
     if let Some(name) = &name {
         detail.insert("name".to_owned(), Value::from(name.as_str()));
@@ -214,11 +229,15 @@ pub(crate) async fn change(
     if let Some(is_active) = is_active {
         detail.insert("is_active".to_owned(), Value::from(is_active));
     }
+    if let Some(region) = &region {
+        let region = Some(region.as_str()).filter(|region| !region.is_empty());
+        detail.insert("default_region".to_owned(), Value::from(region));
+    }
     if detail.is_empty() {
         return Ok(Data::json(AppView::new(before, &url)));
     }
-    let app =
-        apps::update(&*tx, app_id, name.as_deref(), is_active, now).await?.ok_or(Error::NotFound("app"))?;
+    let change = apps::Change { name: name.as_deref(), is_active, default_region: region.as_deref() };
+    let app = apps::update(&*tx, app_id, change, now).await?.ok_or(Error::NotFound("app"))?;
     audit::record(&*tx, app_id, "app.changed", &detail, &operator.request_id, now).await?;
     tx.commit().await?;
     tracing::info!(component = "App", %app_id, request_id = operator.request_id, ?is_active, "changed");

@@ -23,6 +23,7 @@ use crate::{
     auth::AppCaller,
     error::{Error, Result},
     extract::{CrmUserId, DialpadUserId, Moment, NoParameters, Path, PhoneNumber, Query},
+    numbers,
     page::{List, Pagination, list_query},
     reply::Data,
     schema,
@@ -123,20 +124,20 @@ list_query! {
         status: Status,
         #[param(schema_with = schema::direction)]
         direction: Direction,
-        /// The number that called. Spaces, hyphens and brackets do not matter.
-        #[param(value_type = Option<String>)]
+        /// The number that called. Written in any way; without its country's code it is one of the app's default region.
+        #[param(schema_with = schema::number)]
         from: PhoneNumber,
         /// The number that was called.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::number)]
         to: PhoneNumber,
         /// A number on either side.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::number)]
         number: PhoneNumber,
         /// A leg is for this Dialpad user.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::dialpad_user_id)]
         dialpad_user_id: DialpadUserId,
         /// A leg is for a Dialpad user of this CRM user.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::crm_user_id)]
         crm_user_id: CrmUserId,
         /// It began then or later.
         #[param(value_type = Option<String>, format = DateTime)]
@@ -179,13 +180,19 @@ pub(crate) async fn list(
     Query(query): Query<CallsQuery>,
 ) -> Result<axum::Json<CallList>> {
     let request = query.page()?;
+    let [from_number, to_number, number] = numbers::spelled(
+        &deps,
+        caller.app_id,
+        [("from", query.from), ("to", query.to), ("number", query.number)],
+    )
+    .await?;
     let filter = Filter {
         in_progress: false,
         status: query.status,
         direction: query.direction,
-        from_number: query.from.map(|number| number.0),
-        to_number: query.to.map(|number| number.0),
-        number: query.number.map(|number| number.0),
+        from_number,
+        to_number,
+        number,
         dialpad_user_id: query.dialpad_user_id.map(|id| id.0),
         crm_user_id: query.crm_user_id.map(|id| id.0),
         started_after: query.started_after.map(|moment| moment.0),

@@ -79,7 +79,7 @@ pub(crate) async fn diagnose(
         rejected_sockets(&facts, &app),
         missing_voicemails(&facts, &app, &format!("{url}/webhooks/dialpad/{app_id}")),
         untargeted_events(&facts, &app),
-        dropped_connections(connections.as_deref()),
+        dropped_connections(connections.as_deref(), &url),
     ];
     Ok(axum::Json(Diagnosis { success: true, app_id, checks }))
 }
@@ -105,13 +105,19 @@ fn missing_voicemails(facts: &Facts, app: &str, webhook: &str) -> Check {
     let waits = facts.oldest_pending_seconds.filter(|seconds| *seconds > LONG_WAIT);
     let (verdict, detail, command) = match facts.last_delivery_at {
         _ if !facts.takes_deliveries => {
-            (Verdict::Failed, "The app has no webhook secret, so every delivery is refused.".to_owned(), None)
+            let command = Some(curl("POST", &format!("{app}/webhook-secret")));
+            (
+                Verdict::Failed,
+                "The app has no webhook secret, so every delivery is refused.".to_owned(),
+                command,
+            )
         }
         None => {
             let detail = format!(
                 "Dialpad has never delivered anything. Register {webhook} with the app's webhook secret."
             );
-            (Verdict::Failed, detail, None)
+            // Says again what to register, with a new secret; the one before goes on for a day.
+            (Verdict::Failed, detail, Some(curl("POST", &format!("{app}/webhook-secret"))))
         }
         Some(_) if facts.dead > 0 => {
             let detail = format!("{} deliveries could not be read.", facts.dead);
@@ -156,7 +162,7 @@ fn untargeted_events(facts: &Facts, app: &str) -> Check {
     Check { issue: "User mappings exist but WebSocket events not targeted", verdict, detail, command }
 }
 
-fn dropped_connections(connections: Option<&[Connection]>) -> Check {
+fn dropped_connections(connections: Option<&[Connection]>, url: &str) -> Check {
     let rule = "Sockets are closed after 10 minutes without a frame and after 2 hours: \
                 send {\"action\":\"ping\"} every 5 minutes, and connect again.";
     let (verdict, detail) = match connections {
@@ -164,7 +170,9 @@ fn dropped_connections(connections: Option<&[Connection]>) -> Check {
         Some([]) => (Verdict::Warning, format!("No socket is open. {rule}")),
         Some(open) => (Verdict::Ok, format!("{} socket(s) are open. {rule}", open.len())),
     };
-    Check { issue: "WebSocket connection drops frequently", verdict, detail, command: None }
+    let command = matches!(verdict, Verdict::Warning)
+        .then(|| curl("GET", &format!("{url}/internal/monitoring/websocket/stats")));
+    Check { issue: "WebSocket connection drops frequently", verdict, detail, command }
 }
 
 /// A command line; the secret stays in the operator's shell.

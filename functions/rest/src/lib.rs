@@ -21,6 +21,7 @@ mod limits;
 mod lookup;
 mod mappings;
 mod messages;
+mod numbers;
 mod openapi;
 mod page;
 mod reply;

@@ -18,8 +18,10 @@ use crate::{
     error::{Error, Result},
     extract::{PhoneNumber, Query},
     messages::Message,
+    numbers,
     page::List,
     reply::Data,
+    schema,
     voicemails::Voicemail,
 };
 
@@ -31,8 +33,8 @@ const SHOWN: i64 = 5;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LookupQuery {
-    /// Spaces, hyphens and brackets do not matter.
-    #[param(value_type = String)]
+    /// Written in any way; without its country's code it is one of the app's default region.
+    #[param(schema_with = schema::number, required = true)]
     number: PhoneNumber,
 }
 
@@ -73,10 +75,11 @@ pub(crate) struct Owner {
 pub(crate) async fn lookup(
     State(deps): State<Arc<Deps>>,
     caller: AppCaller,
-    Query(LookupQuery { number: PhoneNumber(number) }): Query<LookupQuery>,
+    Query(LookupQuery { number }): Query<LookupQuery>,
 ) -> Result<axum::Json<Data<Known>>> {
     let (app_id, newest) = (caller.app_id, Request::newest(SHOWN));
-    let of_number = Some(number.clone());
+    let [of_number] = numbers::spelled(&deps, app_id, [("number", Some(number))]).await?;
+    let number = of_number.clone().unwrap_or_default();
     let in_calls = calls::Filter { number: of_number.clone(), ..calls::Filter::default() };
     let in_voicemails = voicemails::Filter { number: of_number.clone(), ..voicemails::Filter::default() };
     let in_messages = messages::Filter { number: of_number, ..messages::Filter::default() };

@@ -30,6 +30,7 @@ use crate::{
     extract::{CrmUserId, DialpadUserId, Json, NoParameters, Path, Query, read},
     page::{List, list_query},
     reply::{Data, Done},
+    schema,
 };
 
 /// The most mappings in one batch.
@@ -74,20 +75,10 @@ impl Mapping {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMapping {
     /// A positive 64-bit integer, or its digits as a string.
-    #[schema(schema_with = dialpad_user_id)]
+    #[schema(schema_with = schema::dialpad_user_id_or_number)]
     dialpad_user_id: DialpadUserId,
-    #[schema(value_type = String, min_length = 1, max_length = 255)]
+    #[schema(schema_with = schema::crm_user_id)]
     crm_user_id: CrmUserId,
-}
-
-fn dialpad_user_id() -> utoipa::openapi::schema::Object {
-    use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
-        .minimum(Some(1))
-        .maximum(Some(i64::MAX))
-        .pattern(Some("^[0-9]{1,19}$"))
-        .build()
 }
 
 /// A mapping, and what was done to have it.

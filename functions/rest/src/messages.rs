@@ -16,6 +16,7 @@ use crate::{
     auth::AppCaller,
     error::{Error, Result},
     extract::{CrmUserId, DialpadUserId, Moment, NoParameters, Path, PhoneNumber, Query},
+    numbers,
     page::{List, list_query},
     reply::Data,
     schema,
@@ -100,20 +101,20 @@ list_query! {
         thread_id: Uuid,
         #[param(schema_with = schema::direction)]
         direction: Direction,
-        /// The number that wrote. Spaces, hyphens and brackets do not matter.
-        #[param(value_type = Option<String>)]
+        /// The number that wrote. Written in any way; without its country's code it is one of the app's default region.
+        #[param(schema_with = schema::number)]
         from: PhoneNumber,
         /// The number that was written to.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::number)]
         to: PhoneNumber,
         /// A number on either side.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::number)]
         number: PhoneNumber,
         /// Written or got by this Dialpad user.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::dialpad_user_id)]
         dialpad_user_id: DialpadUserId,
         /// Written or got by a Dialpad user of this CRM user.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::crm_user_id)]
         crm_user_id: CrmUserId,
         /// How far it got, in Dialpad's words.
         status: String,
@@ -135,12 +136,18 @@ pub(crate) async fn list(
     Query(query): Query<MessagesQuery>,
 ) -> Result<axum::Json<List<Message>>> {
     let request = query.page()?;
+    let [from_number, to_number, number] = numbers::spelled(
+        &deps,
+        caller.app_id,
+        [("from", query.from), ("to", query.to), ("number", query.number)],
+    )
+    .await?;
     let filter = Filter {
         thread_id: query.thread_id,
         direction: query.direction,
-        from_number: query.from.map(|number| number.0),
-        to_number: query.to.map(|number| number.0),
-        number: query.number.map(|number| number.0),
+        from_number,
+        to_number,
+        number,
         dialpad_user_id: query.dialpad_user_id.map(|id| id.0),
         crm_user_id: query.crm_user_id.map(|id| id.0),
         status: query.status,

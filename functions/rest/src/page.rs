@@ -92,7 +92,7 @@ macro_rules! list_query {
             #[param(value_type = Option<i64>, minimum = 1, maximum = 100)]
             limit: Option<$crate::page::Limit>,
             /// Begin after the page that gave this `next_cursor`. Not together with `offset`.
-            #[param(value_type = Option<String>)]
+            #[param(schema_with = $crate::schema::cursor)]
             cursor: Option<$crate::page::After>,
             /// Begin after this many rows. Rows that come meanwhile move the others: a cursor does not have that.
             #[param(value_type = Option<i64>, minimum = 0, maximum = 10_000)]

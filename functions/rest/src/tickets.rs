@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use shared::{
     auth::Ticket,
+    domain::socket::Seq,
     store::tickets::{self, NewTicket},
 };
 use utoipa::ToSchema;
@@ -30,11 +31,11 @@ const LIFETIME_SECONDS: i64 = 60;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TicketRequest {
     /// The CRM user whose socket it opens; without it, an app socket, which sees everything of the app.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"\S")]
     crm_user_id: Option<CrmUserId>,
     /// The last event that the client has seen: the answer then has the frame that asks for what came after.
-    #[schema(minimum = 0)]
-    after: Option<u64>,
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
+    after: Option<Seq>,
 }
 
 /// A ticket.
@@ -59,7 +60,7 @@ pub(crate) struct IssuedTicket {
 pub(crate) struct Resume {
     #[schema(example = "resume")]
     action: &'static str,
-    after: u64,
+    after: i64,
 }
 
 /// Issues a ticket for one socket, good for 60 seconds.
@@ -92,7 +93,7 @@ pub(crate) async fn issue(
         url: format!("{socket}?ticket={}", ticket.expose()),
         ticket: ticket.expose().to_owned(),
         expires_in: LIFETIME_SECONDS,
-        resume: after.map(|after| Resume { action: "resume", after }),
+        resume: after.map(|Seq(after)| Resume { action: "resume", after }),
     };
     Ok((StatusCode::CREATED, axum::Json(issued)).into_response())
 }

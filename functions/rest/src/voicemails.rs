@@ -21,6 +21,7 @@ use crate::{
     extract::{DialpadUserId, Json, Moment, NoParameters, Path, Query},
     page::{List, list_query},
     reply::{Data, Done},
+    schema,
 };
 
 /// Where a voicemail stands in the CRM.
@@ -121,7 +122,7 @@ list_query! {
     /// Which voicemails.
     VoicemailsQuery {
         /// Left to this Dialpad user.
-        #[param(value_type = Option<String>)]
+        #[param(schema_with = schema::dialpad_user_id)]
         dialpad_user_id: DialpadUserId,
         /// Stored then or later.
         #[param(value_type = Option<String>, format = DateTime)]
@@ -289,7 +290,7 @@ pub(crate) async fn delete(
 #[into_params(parameter_in = Query)]
 pub(crate) struct UnreadQuery {
     /// Only those left to this Dialpad user.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = schema::dialpad_user_id)]
     dialpad_user_id: Option<DialpadUserId>,
 }
 

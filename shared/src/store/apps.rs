@@ -21,6 +21,8 @@ pub struct App {
     pub name: String,
     /// Whether its keys are honoured and its events pushed.
     pub is_active: bool,
+    /// The country its numbers belong to that come without their country's code (ISO 3166-1 alpha-2).
+    pub default_region: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was changed last.
@@ -35,6 +37,7 @@ impl From<&Row> for App {
             id: AppId(row.get("id")),
             name: row.get("name"),
             is_active: row.get("is_active"),
+            default_region: row.get("default_region"),
             created_at: row.get("created_at"),
             updated_at: row.get("updated_at"),
             api_key_rotated_at: row.get("api_key_rotated_at"),
@@ -53,7 +56,7 @@ pub struct WebhookSecrets {
     pub allow_unsigned: bool,
 }
 
-const COLUMNS: &str = "id, name, is_active, created_at, updated_at, api_key_rotated_at";
+const COLUMNS: &str = "id, name, is_active, default_region, created_at, updated_at, api_key_rotated_at";
 
 /// Adds a tenant with its webhook secret.
 pub async fn insert(
@@ -61,22 +64,36 @@ pub async fn insert(
     id: AppId,
     name: &str,
     webhook_secret: &Secret,
+    default_region: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     db.execute_typed(
         "-- apps.insert
          WITH app AS (
-             INSERT INTO apps (id, name, webhook_secret, created_at, updated_at) VALUES ($1, $2, $3, $4, $4) RETURNING id)
+             INSERT INTO apps (id, name, webhook_secret, created_at, updated_at, default_region)
+             VALUES ($1, $2, $3, $4, $4, $5) RETURNING id)
          INSERT INTO app_streams (app_id) SELECT id FROM app",
         &[
             (&id.0, Type::UUID),
             (&name, Type::TEXT),
             (&webhook_secret.expose(), Type::TEXT),
             (&now, Type::TIMESTAMPTZ),
+            (&default_region, Type::TEXT),
         ],
     )
     .await?;
     Ok(())
+}
+
+/// The country that an app's numbers belong to which come without their country's code, if it was said.
+pub async fn default_region(db: &(impl GenericClient + Sync), id: AppId) -> Result<Option<String>> {
+    let row = db
+        .query_typed_opt(
+            "-- apps.default_region\nSELECT default_region FROM apps WHERE id = $1",
+            &[(&id.0, Type::UUID)],
+        )
+        .await?;
+    Ok(row.and_then(|row| row.get("default_region")))
 }
 
 /// One tenant.
@@ -180,12 +197,22 @@ pub async fn list(db: &(impl GenericClient + Sync), request: &Request) -> Result
     Ok(page.unwrap_or(Page { rows: Vec::new(), has_more: false, total: None }))
 }
 
-/// Renames a tenant, or switches it on or off; what is `None` stays. `None`: there is no such tenant.
+/// What is to be changed of a tenant; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// What operators call it.
+    pub name: Option<&'a str>,
+    /// Whether its keys are honoured and its events pushed.
+    pub is_active: Option<bool>,
+    /// The country of its national numbers; an empty text takes it away.
+    pub default_region: Option<&'a str>,
+}
+
+/// Changes a tenant. `None`: there is no such tenant.
 pub async fn update(
     db: &(impl GenericClient + Sync),
     id: AppId,
-    name: Option<&str>,
-    is_active: Option<bool>,
+    Change { name, is_active, default_region }: Change<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<App>> {
     let row = db
@@ -193,6 +220,7 @@ pub async fn update(
             &format!(
                 "-- apps.update
                  UPDATE apps SET name = coalesce($2, name), is_active = coalesce($3, is_active), updated_at = $4,
+                     default_region = nullif(coalesce($5, default_region), ''),
                      sockets_closed_at = CASE WHEN $3 IS NULL THEN sockets_closed_at END
                  WHERE id = $1 RETURNING {COLUMNS}"
             ),
@@ -201,6 +229,7 @@ pub async fn update(
                 (&name, Type::TEXT),
                 (&is_active, Type::BOOL),
                 (&now, Type::TIMESTAMPTZ),
+                (&default_region, Type::TEXT),
             ],
         )
         .await?;

@@ -100,21 +100,27 @@ pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Res
     let row = db
         .query_typed_opt(
             "-- inbox.lock_stream
-             SELECT s.last_seq, a.is_active FROM app_streams s JOIN apps a ON a.id = s.app_id
+             SELECT s.last_seq, a.is_active, a.default_region FROM app_streams s JOIN apps a ON a.id = s.app_id
              WHERE s.app_id = $1 FOR UPDATE OF s SKIP LOCKED",
             &[(&app_id.0, Type::UUID)],
         )
         .await?;
-    Ok(row.map(|row| Stream { last_seq: row.get("last_seq"), is_active: row.get("is_active") }))
+    Ok(row.map(|row| Stream {
+        last_seq: row.get("last_seq"),
+        is_active: row.get("is_active"),
+        default_region: row.get("default_region"),
+    }))
 }
 
 /// An app's stream, locked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stream {
     /// The last number of its event log.
     pub last_seq: i64,
     /// Whether its events are pushed; an inactive app's are only kept.
     pub is_active: bool,
+    /// The country of its national numbers (ISO 3166-1 alpha-2).
+    pub default_region: Option<String>,
 }
 
 /// The oldest events of an app that are due.

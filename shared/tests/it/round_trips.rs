@@ -56,7 +56,7 @@ async fn a_read_and_a_single_write_are_one_round_trip_each() {
     let (app_id, now) = (AppId(new_id()), DateTime::from_timestamp(1_780_000_000, 0).unwrap());
 
     let tx = store.system().await.unwrap();
-    apps::insert(&*tx, app_id, "Acme", &Secret::new("secret"), now).await.unwrap();
+    apps::insert(&*tx, app_id, "Acme", &Secret::new("secret"), None, now).await.unwrap();
     tx.commit().await.unwrap();
     let connected = trips.load(Ordering::SeqCst);
 

@@ -24,7 +24,7 @@ async fn two_apps(database: &Database) -> (Client, AppId, AppId) {
     let owner = database.client().await;
     let both = [AppId(new_id()), AppId(new_id())];
     for app_id in both {
-        apps::insert(&owner, app_id, "one of two", &Secret::new("secret"), now()).await.unwrap();
+        apps::insert(&owner, app_id, "one of two", &Secret::new("secret"), None, now()).await.unwrap();
         let id = app_id.0;
         owner
             .batch_execute(&format!(
@@ -299,7 +299,7 @@ async fn a_login_that_may_make_roles_needs_no_superuser_and_one_that_may_not_is_
         let store = Store::new(&Settings::new(url)).unwrap();
         let id = AppId(new_id());
         let tx = store.system().await.unwrap();
-        tx.commit_with(apps::insert(&*tx, id, "Acme", &Secret::new("secret"), now())).await.unwrap();
+        tx.commit_with(apps::insert(&*tx, id, "Acme", &Secret::new("secret"), None, now())).await.unwrap();
         drop(tx);
         let tx = store.tenant(id).await.unwrap();
         assert_eq!(count(&tx, "SELECT count(id) FROM apps").await, 1);

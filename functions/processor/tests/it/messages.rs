@@ -56,6 +56,38 @@ async fn the_frame_of_a_message_says_all_and_goes_to_whom_it_belongs() {
 }
 
 #[tokio::test]
+async fn numbers_have_one_spelling_in_rows_and_frames_and_dialpads_own_in_the_payload() {
+    let stage = Stage::new().await;
+    let region = "UPDATE apps SET default_region = 'US' WHERE id = $1";
+    stage.database.execute(region, &[&stage.app_id.0]).await.unwrap();
+    let call = |id: i64, from: &str, to: &str| {
+        json!({"call_id": id, "state": "ringing", "direction": "inbound", "event_timestamp": 1_772_496_060_000_i64,
+            "date_started": 1_772_496_060_000_i64, "external_number": from, "internal_number": to,
+            "target": {"id": ADA, "type": "user"}})
+    };
+    for (id, from, to) in [
+        (1, "+1 (415) 555-0150", "4155550101"),
+        (2, "blocked", "12345"),
+        (3, "sip:ann@crm.example", "+14155550101"),
+    ] {
+        stage.insert("ringing", &call(id, from, to)).await;
+        stage.wake().await;
+    }
+    let numbers: Vec<Value> =
+        stage.frames().await.iter().map(|frame| json!([frame["from_number"], frame["to_number"]])).collect();
+    let expected = [
+        json!(["+14155550150", "+14155550101"]),
+        json!(["blocked", "12345"]),
+        json!(["sip:ann@crm.example", "+14155550101"]),
+    ];
+    assert_eq!(numbers, expected);
+    let rows = "SELECT count(*) FROM calls WHERE app_id = $1 AND from_number = '+14155550150' AND to_number = '+14155550101'";
+    assert_eq!(stage.count(rows).await, 1);
+    let payloads = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND payload ->> 'internal_number' = '4155550101'";
+    assert_eq!(stage.count(payloads).await, 1);
+}
+
+#[tokio::test]
 async fn a_late_event_of_a_message_tells_nothing_and_one_batch_tells_as_much_as_many() {
     let stage = Stage::new().await;
     for (status, at) in

@@ -48,7 +48,7 @@ impl Stage {
         );
         let database = owner.client().await;
         let app_id = AppId(new_id());
-        apps::insert(&database, app_id, "test", &Secret::new("secret"), clock.now()).await.unwrap();
+        apps::insert(&database, app_id, "test", &Secret::new("secret"), None, clock.now()).await.unwrap();
         Self { processor, database, clock, queues, app_id, _owner: owner }
     }
 

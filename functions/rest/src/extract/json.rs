@@ -60,7 +60,8 @@ async fn receive(request: Request, deps: &Arc<Deps>) -> Result<Option<Value>> {
     if !acceptable {
         return Err(Error::UnsupportedMediaType);
     }
-    let value: Value = serde_json::from_slice(&bytes).map_err(Error::MalformedJson)?;
+    let mut value: Value = serde_json::from_slice(&bytes).map_err(Error::MalformedJson)?;
+    make_integral(&mut value);
     let mut wrong = Vec::new();
     find_nul(&value, &mut String::new(), &mut wrong);
     if wrong.is_empty() { Ok(Some(value)) } else { Err(Error::Invalid(wrong)) }
@@ -89,6 +90,25 @@ fn is_json(headers: &HeaderMap) -> bool {
         || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
+/// Writes 60.0 as 60: to JSON Schema both are the same integer.
+fn make_integral(value: &mut Value) {
+    /// Up to here every integer is a float, and none is two of them.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)
+            {
+                #[expect(clippy::cast_possible_truncation, reason = "it is an integer within these bounds")]
+                let integer = float as i64;
+                *value = integer.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_integral),
+        Value::Object(members) => members.values_mut().for_each(make_integral),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Postgres cannot hold U+0000 in a text, so no text may have it.
 fn find_nul(value: &Value, pointer: &mut String, wrong: &mut Vec<FieldError>) {
     let length = pointer.len();
@@ -114,8 +134,12 @@ fn find_nul(value: &Value, pointer: &mut String, wrong: &mut Vec<FieldError>) {
     }
 }
 
-/// Reads a value as what is wanted, or says which field is wrong. `at` is the pointer of the value itself.
+/// Reads a value as what is wanted, a struct, or says which field is wrong. `at` is the pointer of the value itself.
 pub(crate) fn read<T: DeserializeOwned>(value: &Value, at: &str) -> Result<T, FieldError> {
+    // serde would take the members of a struct out of an array, in their order.
+    if !value.is_object() {
+        return Err(FieldError { pointer: at.to_owned(), detail: "must be an object".to_owned() });
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut pointer = at.to_owned();
         append(&mut pointer, error.path());
@@ -179,7 +203,7 @@ mod tests {
         assert_eq!(pointer(&json!({"items": [{}]})), "/items/0/number");
         assert_eq!(pointer(&json!({"items": [{"number": 1, "a/b": 2}]})), "/items/0/a~1b");
         assert_eq!(pointer(&json!({})), "/items");
-        assert_eq!(pointer(&json!([1])), "/0");
+        assert_eq!(pointer(&json!([1])), "");
         assert_eq!(pointer(&json!("text")), "");
     }
 
@@ -200,5 +224,12 @@ mod tests {
         find_nul(&json!({"a": ["fine", "b\0d"], "c": "\0"}), &mut String::new(), &mut wrong);
         let pointers: Vec<_> = wrong.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!(pointers, ["/a/1", "/c"]);
+    }
+
+    #[test]
+    fn an_integer_may_be_written_with_a_point() {
+        let mut value = json!({"a": [60.0, 1.5, -3.0, 1e300], "b": 7});
+        make_integral(&mut value);
+        assert_eq!(value.to_string(), r#"{"a":[60,1.5,-3,1e+300],"b":7}"#);
     }
 }

@@ -10,7 +10,7 @@ pub(crate) use self::{
     json::{Json, OptionalJson, read},
     path::Path,
     query::{NoParameters, Query},
-    values::{AppName, CrmUserId, DialpadUserId, GraceSeconds, Moment, PhoneNumber},
+    values::{AppName, CrmUserId, DefaultRegion, DialpadUserId, GraceSeconds, Moment, PhoneNumber},
 };
 
 /// The most characters of a message that repeats what the client sent.

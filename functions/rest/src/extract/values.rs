@@ -3,8 +3,14 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, de::Error as _};
-use shared::domain::ids::DialpadId;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Error as _, Unexpected},
+};
+use shared::{
+    domain::ids::DialpadId,
+    phone::{Number, Region},
+};
 
 /// The name of an app: 1 to 200 characters, without space around them.
 #[derive(Clone, Debug)]
@@ -15,6 +21,17 @@ impl<'de> Deserialize<'de> for AppName {
         let name = String::deserialize(deserializer)?.trim().to_owned();
         text(&name, 200).map_err(D::Error::custom)?;
         Ok(Self(name))
+    }
+}
+
+/// The country of national numbers, by its code of two letters; null takes it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DefaultRegion(pub(crate) Option<Region>);
+
+impl<'de> Deserialize<'de> for DefaultRegion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = Option::<String>::deserialize(deserializer)?;
+        code.map(|code| code.parse()).transpose().map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -46,8 +63,30 @@ pub(crate) struct DialpadUserId(pub(crate) DialpadId);
 
 impl<'de> Deserialize<'de> for DialpadUserId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let id = DialpadId::deserialize(deserializer)?;
-        if id.0 > 0 { Ok(Self(id)) } else { Err(D::Error::custom("must be positive")) }
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = i64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a positive 64-bit integer, or its digits as a string")
+            }
+
+            fn visit_i64<E: de::Error>(self, id: i64) -> Result<i64, E> {
+                Some(id).filter(|id| *id > 0).ok_or_else(|| E::invalid_value(Unexpected::Signed(id), &self))
+            }
+
+            fn visit_u64<E: de::Error>(self, id: u64) -> Result<i64, E> {
+                let unfit = || E::invalid_value(Unexpected::Unsigned(id), &self);
+                i64::try_from(id).ok().filter(|id| *id > 0).ok_or_else(unfit)
+            }
+
+            // As digits it has one spelling, which is also the one that it is shown in.
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
+                let id = text.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == text);
+                id.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor).map(|id| Self(DialpadId(id)))
     }
 }
 
@@ -84,10 +123,9 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// A number as calls have it: E.164 without what people write between the digits. Other texts (a short code, `blocked`)
-/// stay as they are.
+/// A number in a filter, or what stands in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PhoneNumber(pub(crate) String);
+pub(crate) struct PhoneNumber(pub(crate) Number);
 
 impl<'de> Deserialize<'de> for PhoneNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -95,26 +133,11 @@ impl<'de> Deserialize<'de> for PhoneNumber {
         if text.trim().is_empty() {
             return Err(D::Error::custom("must not be empty"));
         }
-        Ok(Self(normalised(&text)))
+        // The plus sign reads as a space where it was not encoded in the query.
+        let lost_plus =
+            text.strip_prefix(' ').filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+        Ok(Self(lost_plus.map_or_else(|| Number::read(&text), |rest| Number::read(&format!("+{rest}")))))
     }
-}
-
-impl fmt::Display for PhoneNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn normalised(text: &str) -> String {
-    let is_formatting = |letter: char| matches!(letter, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
-    // A plus sign reads as a space where it was not encoded in the query.
-    let international = text.starts_with(['+', ' ']);
-    let digits: String =
-        text.trim().trim_start_matches('+').chars().filter(|letter| !is_formatting(*letter)).collect();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.trim().to_owned();
-    }
-    if international { format!("+{digits}") } else { digits }
 }
 
 #[cfg(test)]
@@ -166,12 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_without_what_people_write_between_the_digits() {
+    fn a_number_is_read_even_when_its_plus_sign_was_lost() {
+        let read = |text: &str| serde_json::from_value::<PhoneNumber>(json!(text)).unwrap().0;
         for text in ["+14155550160", "+1 (415) 555-0160", " 1 415.555.0160"] {
-            assert_eq!(normalised(text), "+14155550160", "{text}");
+            assert_eq!(read(text), Number::E164("+14155550160".to_owned()), "{text}");
         }
-        assert_eq!(normalised("12345"), "12345");
-        assert_eq!(normalised(" blocked"), "blocked");
-        assert_eq!(normalised("+"), "+");
+        assert_eq!(read("12345"), Number::Other("12345".to_owned()));
+        assert_eq!(read(" blocked"), Number::Other("blocked".to_owned()));
+        assert_eq!(read("+"), Number::Other("+".to_owned()));
+        assert!(is_refused::<PhoneNumber>(json!(" ")));
     }
 }

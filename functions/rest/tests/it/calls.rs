@@ -120,6 +120,7 @@ async fn wrong_filters_are_422_and_named() {
         ("has_recording=1", "has_recording"),
         ("number=", "number"),
         ("number=1%002", "number"),
+        ("number=4155550160", "number"),
         ("crm_user_id=", "crm_user_id"),
     ] {
         assert_eq!(server.get(&app, &format!("/api/calls?{query}")).await.refusal(422).1, [wrong], "{query}");

@@ -69,6 +69,44 @@ async fn a_number_tells_who_called_and_who_spoke_with_them() {
 }
 
 #[tokio::test]
+async fn a_national_number_needs_the_apps_default_region() {
+    let server = Server::new().await;
+    let app = prepared(&server).await;
+    let paths = ["/api/lookup?number=", "/api/calls?number=", "/api/calls?from=", "/api/messages?number="];
+    for path in paths {
+        let reply = server.get(&app, &format!("{path}(415)%20555-0160")).await;
+        assert_eq!(reply.refusal(422).1, [path.rsplit('?').next().unwrap().trim_end_matches('=')], "{path}");
+        let detail = reply.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("default_region") && detail.contains("%2B"), "{detail}");
+        server.get(&app, &format!("{path}12345")).await.expect(200);
+    }
+
+    let own = format!("/internal/apps/{}", app.id);
+    let change = |region: Value| Some(json!({ "default_region": region }));
+    for wrong in [json!("ZZ"), json!("UK"), json!(1), json!("")] {
+        let reply = server.operator(Method::PATCH, &own, change(wrong)).await;
+        assert_eq!(reply.refusal(422).1, ["/default_region"]);
+    }
+    let shown = server.operator(Method::PATCH, &own, change(json!("us"))).await.expect(200);
+    assert_eq!(shown["data"]["default_region"], "US");
+    for path in paths {
+        let found = server.get(&app, &format!("{path}(415)%20555-0160")).await.expect(200);
+        assert!(found["data"].to_string().contains(NUMBER), "{path}: {found}");
+    }
+    let audit = server.operator_get(&format!("{own}/audit?action=app.changed")).await.expect(200);
+    assert_eq!(audit["data"][0]["detail"], json!({"default_region": "US"}));
+
+    let renamed = server.operator(Method::PATCH, &own, Some(json!({"name": "Acme 2"}))).await.expect(200);
+    assert_eq!(renamed["data"]["default_region"], "US");
+    let cleared = server.operator(Method::PATCH, &own, change(json!(null))).await.expect(200);
+    assert_eq!(cleared["data"]["default_region"], json!(null));
+    let made = Some(json!({"name": "Berlin", "default_region": "DE"}));
+    let made = server.operator(Method::POST, "/internal/apps", made).await.expect(201);
+    let shown = server.operator_get(&format!("/internal/apps/{}", made["app_id"].as_str().unwrap())).await;
+    assert_eq!(shown.expect(200)["data"]["default_region"], "DE");
+}
+
+#[tokio::test]
 async fn messages_are_listed_filtered_and_shown() {
     let server = Server::new().await;
     let app = prepared(&server).await;
