@@ -5,6 +5,7 @@ mod floor;
 mod history;
 mod load;
 mod machine;
+mod markdown;
 mod pgbench;
 mod plan;
 mod processes;
@@ -17,15 +18,22 @@ mod way;
 
 pub use error::Error;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use serde::Serialize;
+use shared::telemetry::Chain;
 
 use crate::{console, settings::Settings};
 use machine::{Machine, Watch};
 use report::Report;
 use stage::Stage;
+
+/// No row takes longer: the whole is to end within minutes.
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -41,6 +49,9 @@ pub struct Arguments {
     /// Write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write the table of docs/performance.md to this file
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// Take the functions' binaries and the bench's own from this folder instead of building them
     #[arg(long, value_name = "FOLDER")]
     pub bin_dir: Option<PathBuf>,
@@ -69,29 +80,39 @@ pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Error>
     let mut figures = Figures { machine, quick: arguments.quick, rows: Vec::new() };
     let mut outcome = Ok(());
     for name in chosen {
-        outcome = row(name, &mut stage).await.map(|report| {
-            console::line(&table::text(&report));
-            figures.rows.push(report);
-        });
-        if outcome.is_err() {
-            console::progress(&format!("the row {name} could not be measured"));
-            break;
+        match row(name, &mut stage).await {
+            Ok(report) => {
+                console::line(&table::text(&report));
+                figures.rows.push(report);
+            }
+            // The others can be measured all the same.
+            Err(error) => {
+                console::progress(&format!("the row {name} could not be measured: {}", Chain(&error)));
+                outcome = Err(error);
+            }
         }
     }
     console::line(&table::summary(&figures.rows));
     stage.stop().await?;
-    if let Some(file) = arguments.json {
+    if let Some(file) = &arguments.json {
         // Made of numbers and texts, so it can always be written as JSON.
-        let json = serde_json::to_string_pretty(&figures).unwrap_or_default();
-        std::fs::write(&file, json + "\n").map_err(|error| Error::Write(file, error))?;
+        write(file, &(serde_json::to_string_pretty(&figures).unwrap_or_default() + "\n"))?;
+    }
+    if let Some(file) = &arguments.markdown {
+        write(file, &markdown::text(&figures))?;
     }
     outcome
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(file, text).map_err(|error| Error::Write(file.to_owned(), error))
 }
 
 async fn row(name: &'static str, stage: &mut Stage) -> Result<Report, Error> {
     let watch = Watch::start().await;
     let started = Instant::now();
-    let mut report = rows::measure(name, stage).await?;
+    let measured = tokio::time::timeout(LONGEST, rows::measure(name, stage)).await;
+    let mut report = measured.map_err(|_| Error::failed("it took too long"))??;
     report.seconds = started.elapsed().as_secs_f64();
     watch.end(&mut report).await;
     Ok(report)

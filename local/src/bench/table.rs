@@ -73,7 +73,7 @@ fn of_line(line: &Line) -> String {
     text
 }
 
-fn of_goal(goal: Goal, unit: Unit) -> String {
+pub(super) fn of_goal(goal: Goal, unit: Unit) -> String {
     let plain = |number: f64| format!("{} {}", rounded(number), unit.name());
     match goal {
         Goal::Most(most) => format!("<= {}", plain(most)),
@@ -83,7 +83,7 @@ fn of_goal(goal: Goal, unit: Unit) -> String {
     }
 }
 
-fn spread(spread: &Spread, unit: Unit) -> String {
+pub(super) fn spread(spread: &Spread, unit: Unit) -> String {
     let Spread { min, median, max, rounds } = spread;
     let unit = unit.name();
     if *rounds == 1 {
