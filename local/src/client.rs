@@ -76,6 +76,16 @@ pub enum Error {
     Forgotten,
 }
 
+impl Error {
+    /// The status that refused a socket's handshake.
+    #[must_use]
+    pub fn handshake_status(&self) -> Option<StatusCode> {
+        let Self::Socket(error) = self else { return None };
+        let tungstenite::Error::Http(response) = error.as_ref() else { return None };
+        Some(response.status())
+    }
+}
+
 impl Client {
     /// The server at this URL (`http://localhost:4000`).
     pub fn new(base: &str, internal_secret: Option<Secret>) -> Result<Self, Error> {

@@ -15,6 +15,7 @@ use super::http_response::{self, message};
 use super::routes::Matched;
 use super::{Failure, Gateway, ids};
 use crate::journal::{TARGET, milliseconds, shape};
+use crate::lambda::{InvokeError, TOO_LARGE};
 
 const REQUEST_ID_HEADER: &str = "apigw-requestid";
 
@@ -83,6 +84,10 @@ async fn integrate(
             failure.log(route.function, route.key);
             match failure {
                 Failure::TimedOut => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+                // Below the limit of an HTTP request and above Lambda's: in base64, a body of 4.5 MB is too large.
+                Failure::Function(InvokeError::Failed { error_type, .. }) if error_type == TOO_LARGE => {
+                    message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+                }
                 Failure::Function(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
             }
         }

@@ -23,6 +23,9 @@ use crate::{edge::Invoke, faults::Faults, journal::Journal};
 /// The largest event and the largest answer of a synchronous invocation, as in AWS.
 pub const PAYLOAD_LIMIT_BYTES: usize = 6 * 1024 * 1024;
 
+/// The error of an event above that limit.
+pub const TOO_LARGE: &str = "RequestTooLarge";
+
 /// The program of a function.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -149,7 +152,7 @@ impl Lambda {
     pub async fn invoke_bytes(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         if event.len() > PAYLOAD_LIMIT_BYTES {
             return Err(InvokeError::Failed {
-                error_type: "RequestTooLarge".to_owned(),
+                error_type: TOO_LARGE.to_owned(),
                 message: format!("the event has {} bytes, {PAYLOAD_LIMIT_BYTES} are allowed", event.len()),
             });
         }

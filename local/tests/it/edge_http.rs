@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use axum::body::Body;
+use local::edge::Limits;
+use local::lambda::InvokeError;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -165,6 +167,22 @@ async fn a_body_above_the_limit_is_refused() {
     assert_eq!(stack.send("POST", "/", &[], vec![b'a'; limit]).await.status, 200);
     let reply = stack.send("POST", "/", &[], vec![b'a'; limit + 1]).await;
     assert_eq!((reply.status, reply.json()), (413, json!({ "message": "Request Entity Too Large" })));
+}
+
+#[tokio::test]
+async fn lambdas_own_limit_is_told_apart_by_direction() {
+    // What Lambda says of an event above 6 MB, and of an answer.
+    for (error_type, status) in [("RequestTooLarge", 413), ("Function.ResponseSizeTooLarge", 500)] {
+        let too_large = InvokeError::Failed { error_type: error_type.to_owned(), message: String::new() };
+        let stack = Plan::new().http("$default", move |_event| Err(too_large.clone())).start().await;
+        assert_eq!(stack.get("/").await.status, status, "{error_type}");
+    }
+}
+
+#[test]
+fn an_integration_may_take_29_seconds_and_a_body_may_have_10_megabytes() {
+    let limits = Limits::default();
+    assert_eq!((limits.integration_timeout.as_secs(), limits.body_bytes), (29, 10 * 1024 * 1024));
 }
 
 #[tokio::test]

@@ -14,4 +14,6 @@ mod main_job;
 mod outage;
 mod server;
 mod sockets;
+mod stage_name;
+mod tail;
 mod torture;

@@ -46,6 +46,11 @@ impl Server {
         &self.0.addresses.aws
     }
 
+    /// The URL of its WebSocket API.
+    pub(crate) fn ws(&self) -> &str {
+        &self.0.addresses.ws
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::new(self.edge(), None).unwrap()
     }
