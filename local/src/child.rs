@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 
 /// Starts the server and stops it when its own standard input ends, which is when its parent does, however that ends.
-pub(crate) const LIFELINE: &str =
+pub const LIFELINE: &str =
     r#""$@" & server=$!; while read -r _; do :; done; kill -TERM "$server"; wait "$server""#;
 
 /// A running server. It stops when this is dropped.

@@ -17,3 +17,4 @@ mod sockets;
 mod stage_name;
 mod tail;
 mod torture;
+mod watch;
