@@ -4,6 +4,7 @@
 
 mod failures;
 mod messages;
+mod races;
 mod retention;
 mod samples;
 mod stage;

@@ -26,7 +26,7 @@ pub(crate) struct Stage {
     pub(crate) clock: ManualClock,
     pub(crate) queues: Sqs,
     pub(crate) app_id: AppId,
-    _owner: Database,
+    owner: Database,
 }
 
 impl Stage {
@@ -49,7 +49,12 @@ impl Stage {
         let database = owner.client().await;
         let app_id = AppId(new_id());
         apps::insert(&database, app_id, "test", &Secret::new("secret"), None, clock.now()).await.unwrap();
-        Self { processor, database, clock, queues, app_id, _owner: owner }
+        Self { processor, database, clock, queues, app_id, owner }
+    }
+
+    /// Another session with the same database.
+    pub(crate) async fn connect(&self) -> Client {
+        self.owner.client().await
     }
 
     /// Puts an event into the inbox as a person would.
