@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = &embed![
     "010_row_level_security.sql",
     "011_rate_limits.sql",
     "012_default_region.sql",
+    "015_erasures.sql",
     "017_message_threads.sql",
 ];
 

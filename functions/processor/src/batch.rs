@@ -11,6 +11,7 @@ use shared::{
 };
 
 use crate::{
+    erased,
     frames::{self, Written},
     plan::{Grouping, Plan, Read},
     told::Deliveries,
@@ -51,6 +52,8 @@ pub(crate) async fn apply(
         return Ok(Batch::NothingDue);
     }
     let waited_since = pending.iter().map(inbox::PendingEvent::waits_since).collect();
+    let pending =
+        if stream.has_erasures { erased::without_erased(tx, app_id, pending).await? } else { pending };
     // The database holds nothing that is no region; were it otherwise, national numbers would stay as they are.
     let region = stream.default_region.and_then(|code| code.parse().ok());
     let read = Read::new(pending, region);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use shared::config::{Env, Error, Secret};
 
 /// What the processor is told.
@@ -15,6 +16,10 @@ pub struct Config {
     pub batch_size: i64,
     /// `PROCESSOR_POLL_INTERVAL_SECONDS`: how often a scheduled run looks for work.
     pub poll_interval: Duration,
+    /// `EVENT_LOG_RETENTION_DAYS`: how long clients can resume and backends can read events.
+    pub event_log_retention: TimeDelta,
+    /// `DELIVERY_RETENTION_DAYS`: how long a delivery is kept that no call or message is made of.
+    pub delivery_retention: TimeDelta,
     /// `PROCESSOR_SWEEP_SECONDS`: how long a scheduled run goes on looking; 0: it looks once.
     pub sweep: Duration,
 }
@@ -35,7 +40,14 @@ impl Config {
             push_queue_url: env.required("PUSH_QUEUE_URL")?.to_owned(),
             batch_size,
             poll_interval: Duration::from_secs(poll_interval),
+            event_log_retention: days(env, "EVENT_LOG_RETENTION_DAYS", 7)?,
+            delivery_retention: days(env, "DELIVERY_RETENTION_DAYS", 30)?,
             sweep: Duration::from_secs(env.parsed("PROCESSOR_SWEEP_SECONDS", 55)?),
         })
     }
+}
+
+fn days(env: &Env, name: &'static str, default: i64) -> Result<TimeDelta, Error> {
+    let days = env.parsed(name, default)?;
+    if (1..=3650).contains(&days) { Ok(TimeDelta::days(days)) } else { Err(Error::Invalid(name)) }
 }

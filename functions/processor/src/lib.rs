@@ -6,6 +6,7 @@
 mod batch;
 mod closings;
 mod config;
+mod erased;
 mod error;
 mod frames;
 mod numbers;

@@ -9,10 +9,6 @@ use tracing::warn;
 
 use crate::worker::Processor;
 
-/// How long clients can resume and backends can read events: the contract says so.
-const EVENT_LOG: TimeDelta = TimeDelta::days(7);
-/// How long a delivery is kept that no call or message is made of.
-const DELIVERIES: TimeDelta = TimeDelta::days(30);
 /// How long a ticket is kept after its time.
 const TICKETS: TimeDelta = TimeDelta::hours(1);
 /// How long a count of requests is kept after its minute.
@@ -28,15 +24,16 @@ pub(crate) async fn delete_what_is_due(processor: &Processor) {
 }
 
 async fn delete(processor: &Processor) -> store::Result<()> {
-    let now = processor.clock.now();
+    let (now, config) = (processor.clock.now(), &processor.config);
+    let (log, deliveries) = (now - config.event_log_retention, now - config.delivery_retention);
     for _ in 0..BATCHES {
         let mut more = [false; 4];
         for (kind, more) in more.iter_mut().enumerate() {
             // Each batch is a transaction, so that none holds its locks for long.
             let db = processor.store.system().await?;
             *more = match kind {
-                0 => db.commit_with(retention::delete_client_events(&*db, now - EVENT_LOG)).await?,
-                1 => db.commit_with(retention::delete_deliveries(&*db, now - DELIVERIES)).await?,
+                0 => db.commit_with(retention::delete_client_events(&*db, log)).await?,
+                1 => db.commit_with(retention::delete_deliveries(&*db, deliveries)).await?,
                 2 => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await?,
                 _ => db.commit_with(retention::delete_counters(&*db, now - COUNTERS)).await?,
             };

@@ -13,6 +13,7 @@ mod conventions;
 mod deliveries;
 mod diagnostics;
 mod documents;
+mod erasures;
 mod error;
 mod events;
 mod extract;
@@ -131,6 +132,7 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(mappings::delete))
         .routes(routes!(mappings::of_dialpad_user, mappings::delete_of_dialpad_user))
         .routes(routes!(mappings::of_crm_user))
+        .routes(routes!(erasures::create))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::replay))
         .routes(routes!(deliveries::redrive))

@@ -100,7 +100,9 @@ pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Res
     let row = db
         .query_typed_opt(
             "-- inbox.lock_stream
-             SELECT s.last_seq, a.is_active, a.default_region FROM app_streams s JOIN apps a ON a.id = s.app_id
+             SELECT s.last_seq, a.is_active, a.default_region,
+                 EXISTS (SELECT FROM erasures e WHERE e.app_id = s.app_id) AS has_erasures
+             FROM app_streams s JOIN apps a ON a.id = s.app_id
              WHERE s.app_id = $1 FOR UPDATE OF s SKIP LOCKED",
             &[(&app_id.0, Type::UUID)],
         )
@@ -109,6 +111,7 @@ pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Res
         last_seq: row.get("last_seq"),
         is_active: row.get("is_active"),
         default_region: row.get("default_region"),
+        has_erasures: row.get("has_erasures"),
     }))
 }
 
@@ -121,6 +124,8 @@ pub struct Stream {
     pub is_active: bool,
     /// The country of its national numbers (ISO 3166-1 alpha-2).
     pub default_region: Option<String>,
+    /// Whether it was ever asked to forget a number.
+    pub has_erasures: bool,
 }
 
 /// The oldest events of an app that are due.

@@ -14,6 +14,7 @@ pub mod closings;
 mod connect;
 pub mod deliveries;
 pub mod diagnosis;
+pub mod erasures;
 mod error;
 pub mod event_log;
 pub mod folding;

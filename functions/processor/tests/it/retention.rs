@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use shared::{clock::Clock, dialpad::erasure::Number, store::erasures};
 
 use crate::stage::Stage;
 
@@ -40,4 +41,46 @@ async fn more_than_one_batch_is_deleted_in_one_run() {
     stage.database.execute(sql, &[&stage.app_id.0, &old]).await.unwrap();
     stage.sweep().await;
     assert_eq!(stage.count("SELECT count(*) FROM client_events WHERE app_id = $1").await, 0);
+}
+
+#[tokio::test]
+async fn how_long_is_a_setting() {
+    let stage = Stage::keeping("1", "2").await;
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
+    stage.insert("contact", &json!({"event": "Created", "contact": {"id": "1"}})).await;
+    stage.wake().await;
+    let log = "SELECT count(*) FROM client_events WHERE app_id = $1";
+    let deliveries = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
+    for (hours, kept) in [(23, (1, 2)), (2, (0, 2)), (24, (0, 1))] {
+        stage.clock.advance(TimeDelta::hours(hours));
+        stage.sweep().await;
+        assert_eq!((stage.count(log).await, stage.count(deliveries).await), kept, "{hours} hours later");
+    }
+}
+
+#[tokio::test]
+async fn an_erased_number_stays_away_when_a_late_delivery_brings_it_again() {
+    let stage = Stage::new().await;
+    let number = Number::parse("+14155550160").unwrap();
+    let erased_at = Clock::now(&stage.clock);
+    erasures::remember(&stage.database, stage.app_id, &number.hash(stage.app_id), erased_at).await.unwrap();
+    let delivery = |call_id: i64, began_at: i64, minutes: i64| {
+        json!({"state": "voicemail_uploaded", "call_id": call_id, "date_started": began_at,
+               "event_timestamp": erased_at.timestamp_millis() + minutes * 60_000, "direction": "inbound",
+               "external_number": "+14155550160", "contact": {"name": "Robin Caller"}, "target": {"id": 7, "type": "user"}})
+    };
+    let (before, after) = (erased_at.timestamp_millis() - 60_000, erased_at.timestamp_millis() + 60_000);
+    stage.insert("voicemail_uploaded", &delivery(1, before, 5)).await;
+    stage.insert("voicemail_uploaded", &delivery(2, after, 5)).await;
+    stage.wake().await;
+    let known = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND payload::text LIKE '%4155550160%'";
+    assert_eq!(stage.count(known).await, 1, "a call that began later is a new one");
+    let named = "SELECT count(*) FROM calls WHERE app_id = $1 AND (from_number IS NOT NULL OR contact_name IS NOT NULL)";
+    assert_eq!(stage.count(named).await, 1);
+    let told: Vec<_> = stage.frames().await.into_iter().filter(|frame| frame["call_id"] == "1").collect();
+    assert!(!told.is_empty() && told.iter().all(|frame| frame["from_number"].is_null()), "{told:?}");
+    // Another event of the call is folded from what is stored: nothing comes back.
+    stage.insert("hangup", &json!({"state": "hangup", "call_id": 1, "event_timestamp": after})).await;
+    stage.wake().await;
+    assert_eq!(stage.count(named).await, 1);
 }

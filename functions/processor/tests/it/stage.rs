@@ -31,6 +31,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::keeping("7", "30").await
+    }
+
+    /// One whose event log and deliveries are kept this many days.
+    pub(crate) async fn keeping(log_days: &str, delivery_days: &str) -> Self {
         let owner = Database::new().await;
         let (queues, endpoint) = queues().await;
         let url = format!("{endpoint}/000000000000/{}", queues.queue("PushQueue").unwrap().definition().name);
@@ -39,6 +44,8 @@ impl Stage {
             ("DATABASE_URL", owner.url()),
             ("PUSH_QUEUE_URL", &url),
             ("PROCESSOR_SWEEP_SECONDS", "0"),
+            ("EVENT_LOG_RETENTION_DAYS", log_days),
+            ("DELIVERY_RETENTION_DAYS", delivery_days),
         ]);
         let processor = Processor::new(
             Store::new(&Settings::new(owner.url()).with_connections(2)).unwrap(),

@@ -9,6 +9,7 @@ mod deliveries;
 mod diagnostics;
 mod document;
 mod documents;
+mod erasures;
 mod events;
 mod iam;
 mod isolation;
