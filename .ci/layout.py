@@ -18,7 +18,7 @@ TOP = {
     "shared",
     "template.yaml",
 }
-FUNCTIONS = {"broadcaster", "migrator", "processor", "rest", "webhook", "websocket"}
+FUNCTIONS = {"broadcaster", "dialpad", "migrator", "processor", "rest", "webhook", "websocket"}
 MOST_LINES = 500
 MOST_MAIN_LINES = 40
 MOST_README_LINES = 150

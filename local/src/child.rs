@@ -33,6 +33,8 @@ pub struct Addresses {
     pub aws: String,
     /// The database.
     pub database_url: String,
+    /// The fake Dialpad, unless another one serves.
+    pub dialpad: Option<String>,
 }
 
 impl Server {

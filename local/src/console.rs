@@ -16,15 +16,17 @@ pub fn progress(line: &str) {
 }
 
 /// Says that everything is ready, for a person.
-pub fn ready(urls: &PublicUrls, database_url: Option<&str>, poll_seconds: &str) {
+pub fn ready(urls: &PublicUrls, database_url: Option<&str>, poll_seconds: &str, dialpad: Option<&str>) {
     let PublicUrls { http, ws, .. } = urls;
     let port = http.rsplit(':').next().filter(|port| *port != DEFAULT_PORT);
     let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
     let database = database_url.map(|url| format!("export DATABASE_URL={url}\n\n")).unwrap_or_default();
+    let dialpad = dialpad.map(|url| format!("Fake Dialpad on {url}\n")).unwrap_or_default();
     let text = format!(
         "Server is running on {http}\n\
          WebSocket server available at {ws}\n\
          Webhook event processor started (polling every {poll_seconds}s)\n\
+         {dialpad}\
          \n\
          {database}\
          Things to try:\n  \
@@ -36,7 +38,7 @@ pub fn ready(urls: &PublicUrls, database_url: Option<&str>, poll_seconds: &str) 
 }
 
 /// Says that everything is ready, in one line of JSON for a script.
-pub fn ready_for_script(urls: &PublicUrls, database_url: &str) {
+pub fn ready_for_script(urls: &PublicUrls, database_url: &str, dialpad: Option<&str>) {
     #[derive(Serialize)]
     struct Ready<'a> {
         component: &'a str,
@@ -45,9 +47,10 @@ pub fn ready_for_script(urls: &PublicUrls, database_url: &str) {
         ws: &'a str,
         aws: &'a str,
         database_url: &'a str,
+        dialpad: Option<&'a str>,
     }
     let PublicUrls { http, ws, aws } = urls;
-    let ready = Ready { component: "Local", message: "ready", edge: http, ws, aws, database_url };
+    let ready = Ready { component: "Local", message: "ready", edge: http, ws, aws, database_url, dialpad };
     // Text has no way of failing to be JSON.
     print(&format!("{}\n", serde_json::to_string(&ready).unwrap_or_default()));
 }

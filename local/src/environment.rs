@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{journal::Amount, settings::Settings, urls::PublicUrls};
+use crate::{
+    dialpad::{CLIENT_ID, CLIENT_SECRET},
+    journal::Amount,
+    settings::Settings,
+    urls::PublicUrls,
+};
 
 /// Passed on to the functions as they are, when set.
 ///
@@ -48,13 +53,13 @@ pub fn is_internal_open(settings: &Settings) -> bool {
 pub fn overrides(
     settings: &Settings,
     urls: &PublicUrls,
-    database_url: &str,
+    fake_dialpad: Option<&str>,
     choices: Choices,
 ) -> BTreeMap<String, String> {
     let secret = |name| settings.get(name).unwrap_or_default().to_owned();
     let mut overrides = BTreeMap::from([
         // In the cloud these come from a secret store, which is not there.
-        ("DATABASE_URL", database_url.to_owned()),
+        ("DATABASE_URL", String::new()),
         ("INTERNAL_API_SECRET", secret("INTERNAL_API_SECRET")),
         ("DIALPAD_WEBHOOK_SECRET", secret("DIALPAD_WEBHOOK_SECRET")),
         // Without a secret the operator's endpoints would refuse everybody; only loopback can reach them here.
@@ -67,6 +72,7 @@ pub fn overrides(
         ("PUBLIC_HTTP_URL", urls.http.clone()),
         ("PUBLIC_WS_URL", urls.ws.clone()),
     ]);
+    overrides.extend(dialpad(settings, fake_dialpad));
     if choices.is_remote {
         // `cargo lambda watch` runs one invocation at a time unless told otherwise, so a sweep is one pass there.
         overrides.insert("PROCESSOR_SWEEP_SECONDS", "0".to_owned());
@@ -76,6 +82,37 @@ pub fn overrides(
         overrides.insert("INTERNAL_REQUESTS_PER_MINUTE", "0".to_owned());
     }
     overrides.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether a Dialpad is set that is not on this machine; else the fake one serves.
+#[must_use]
+pub fn has_dialpad(settings: &Settings) -> bool {
+    ["DIALPAD_API_URL", "DIALPAD_CLIENT_ID"].iter().any(|name| settings.get(name).is_some())
+}
+
+/// Where Dialpad is, and as whom it is asked.
+fn dialpad(settings: &Settings, fake: Option<&str>) -> Vec<(&'static str, String)> {
+    /// Good enough for tokens that are worth nothing outside this machine; the data outlives the process.
+    const KEY: &str = "local:bG9jYWwtb25seS1sb2NhbC1vbmx5LWxvY2FsLW9ubHk=";
+    let key = settings.get("TOKEN_ENCRYPTION_KEY").unwrap_or(KEY).to_owned();
+    let mut variables = vec![("TOKEN_ENCRYPTION_KEY", key)];
+    if let Some(url) = fake {
+        variables.extend([
+            ("DIALPAD_API_URL", format!("{url}/api/v2")),
+            ("DIALPAD_OAUTH_URL", format!("{url}/oauth2")),
+            ("DIALPAD_CLIENT_ID", CLIENT_ID.to_owned()),
+            ("DIALPAD_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+        ]);
+    }
+    let names = [
+        "DIALPAD_API_URL",
+        "DIALPAD_OAUTH_URL",
+        "DIALPAD_CLIENT_ID",
+        "DIALPAD_CLIENT_SECRET",
+        "DIALPAD_SCOPES",
+    ];
+    variables.extend(names.into_iter().filter_map(|name| Some((name, settings.get(name)?.to_owned()))));
+    variables
 }
 
 /// What every process gets beside its variables of `template.yaml`; nothing else of ours reaches it.

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod client;
 pub mod console;
 pub mod database;
+pub mod dialpad;
 pub mod edge;
 pub mod environment;
 pub mod faults;

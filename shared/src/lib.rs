@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod invoke;
 pub mod problem;
 pub mod queue;
 pub mod telemetry;
@@ -14,6 +15,8 @@ pub mod telemetry;
 pub mod auth;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "connection")]
+pub mod connection;
 #[cfg(feature = "dialpad")]
 pub mod dialpad;
 #[cfg(feature = "http")]

@@ -31,8 +31,9 @@ const FILES: &[(&str, &str)] = &embed![
     "010_row_level_security.sql",
     "011_rate_limits.sql",
     "012_default_region.sql",
-    "015_erasures.sql",
-    "017_message_threads.sql",
+    "013_dialpad_connections.sql",
+    "014_erasures.sql",
+    "015_message_threads.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

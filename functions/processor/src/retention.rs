@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use shared::{
-    store::{self, retention},
+    store::{self, dialpad_authorizations, retention},
     telemetry::Chain,
 };
 use tracing::warn;
 
 use crate::worker::Processor;
 
-/// How long a ticket is kept after its time.
+/// How long a ticket, or a link to Dialpad, is kept after its time.
 const TICKETS: TimeDelta = TimeDelta::hours(1);
 /// How long a count of requests is kept after its minute.
 const COUNTERS: TimeDelta = TimeDelta::hours(1);
@@ -27,7 +27,7 @@ async fn delete(processor: &Processor) -> store::Result<()> {
     let (now, config) = (processor.clock.now(), &processor.config);
     let (log, deliveries) = (now - config.event_log_retention, now - config.delivery_retention);
     for _ in 0..BATCHES {
-        let mut more = [false; 4];
+        let mut more = [false; 5];
         for (kind, more) in more.iter_mut().enumerate() {
             // Each batch is a transaction, so that none holds its locks for long.
             let db = processor.store.system().await?;
@@ -35,6 +35,7 @@ async fn delete(processor: &Processor) -> store::Result<()> {
                 0 => db.commit_with(retention::delete_client_events(&*db, log)).await?,
                 1 => db.commit_with(retention::delete_deliveries(&*db, deliveries)).await?,
                 2 => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await?,
+                3 => db.commit_with(dialpad_authorizations::delete_expired(&*db, now - TICKETS)).await?,
                 _ => db.commit_with(retention::delete_counters(&*db, now - COUNTERS)).await?,
             };
         }

@@ -23,6 +23,8 @@ pub struct Config {
     pub internal_requests_per_minute: u32,
     /// `CORS_ALLOWED_ORIGINS`: who may call `/api` from a browser.
     pub cors_origins: Origins,
+    /// `DIALPAD_FUNCTION`: the function that speaks with Dialpad; without it, no company can be connected.
+    pub dialpad_function: Option<String>,
     /// `PUBLIC_HTTP_URL`: where the HTTP API is reached; without it, where the request went.
     pub public_http_url: Option<String>,
     /// `PUBLIC_WS_URL`: where sockets are opened; without it, `/ws` beside the HTTP API.
@@ -54,6 +56,7 @@ impl Config {
             api_requests_per_minute: env.parsed("API_REQUESTS_PER_MINUTE", 300)?,
             internal_requests_per_minute: env.parsed("INTERNAL_REQUESTS_PER_MINUTE", 100)?,
             cors_origins: origins(env.optional("CORS_ALLOWED_ORIGINS").unwrap_or_default())?,
+            dialpad_function: env.optional("DIALPAD_FUNCTION").map(str::to_owned),
             public_http_url: url(env, "PUBLIC_HTTP_URL"),
             public_ws_url: url(env, "PUBLIC_WS_URL"),
         })

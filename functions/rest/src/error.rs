@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
+    connection, invoke,
     problem::{FieldError, Problem},
     registry, store,
     telemetry::Chain,
@@ -76,12 +77,47 @@ pub(crate) enum Error {
     /// The table of connections does not answer.
     #[error("look connections up")]
     Registry(#[from] registry::Error),
+    /// Nothing speaks with Dialpad.
+    #[error("ask Dialpad without a function for it")]
+    NoDialpad,
+    /// Dialpad did not do it, or no company is connected.
+    #[error("ask Dialpad")]
+    Dialpad(#[source] connection::Error),
+    /// Another request is making webhook and subscriptions.
+    #[error("provision an app that is being provisioned")]
+    BeingProvisioned,
+    /// The link was not made by an operator, or is too old.
+    #[error("follow a link")]
+    LinkInvalid,
+    /// Nobody was sent to Dialpad with this state, or somebody has come back with it, or it took too long.
+    #[error("recognise who comes back from Dialpad")]
+    StateInvalid,
+    /// The person did not grant access.
+    #[error("connect without being granted access")]
+    AccessDenied,
     /// The system gives no random numbers.
     #[error("make a secret")]
     Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A handler panicked.
     #[error("finish the request")]
     Panicked,
+}
+
+impl From<connection::Error> for Error {
+    fn from(error: connection::Error) -> Self {
+        match error {
+            connection::Error::Store(error) => Self::Database(error),
+            error @ (connection::Error::NotConnected
+            | connection::Error::Busy
+            | connection::Error::Invoke(_)) => Self::Dialpad(error),
+        }
+    }
+}
+
+impl From<invoke::Error> for Error {
+    fn from(error: invoke::Error) -> Self {
+        Self::Dialpad(error.into())
+    }
 }
 
 impl Error {
@@ -157,6 +193,29 @@ impl Error {
                 503,
                 "registry_unavailable",
                 "The table of connections does not answer; try again.",
+            ),
+            Self::NoDialpad => crate::dialpad::not_configured(),
+            Self::Dialpad(error) => crate::dialpad::problem(error),
+            Self::BeingProvisioned => Problem::new(
+                409,
+                "being_provisioned",
+                "Another request is provisioning this app; wait for it.",
+            )
+            .with_retry_after(5),
+            Self::LinkInvalid => Problem::new(
+                403,
+                "link_invalid",
+                "This link is not valid, or older than ten minutes. Ask for a new one.",
+            ),
+            Self::StateInvalid => Problem::new(
+                403,
+                "state_invalid",
+                "This answer of Dialpad's was used before, took longer than ten minutes, or was not asked for. Open the link again.",
+            ),
+            Self::AccessDenied => Problem::new(
+                403,
+                "access_denied",
+                "Access to Dialpad was not granted. Open the link again to retry.",
             ),
             // Everything that a client sends is checked before, so this is rare: a value that only Postgres refuses.
             Self::Database(error) if error.is_refused_value() => {

@@ -12,6 +12,7 @@ mod config;
 mod conventions;
 mod deliveries;
 mod diagnostics;
+mod dialpad;
 mod documents;
 mod erasures;
 mod error;
@@ -48,7 +49,9 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 use lambda_http::tower::ServiceExt as _;
-use shared::{clock::Clock, http::REQUEST_ID, registry::Registry, store::Store, telemetry::Metrics};
+use shared::{
+    clock::Clock, http::REQUEST_ID, invoke::Invoker, registry::Registry, store::Store, telemetry::Metrics,
+};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{
@@ -71,6 +74,8 @@ pub struct Deps {
     pub store: Store,
     /// Who is connected, where that is configured.
     pub registry: Option<Registry>,
+    /// Who speaks with Dialpad, where that is configured.
+    pub dialpad: Option<Invoker>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The settings.
@@ -99,7 +104,9 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(health::health))
         .routes(routes!(documents::openapi))
         .routes(routes!(documents::asyncapi))
-        .routes(routes!(documents::docs));
+        .routes(routes!(documents::docs))
+        .routes(routes!(dialpad::link::connect))
+        .routes(routes!(dialpad::link::callback));
     let app = OpenApiRouter::new()
         .routes(routes!(calls::list))
         .routes(routes!(calls::active))
@@ -120,6 +127,13 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(apps::audit))
         .routes(routes!(diagnostics::diagnose))
         .routes(routes!(webhook_secret::rotate))
+        .routes(routes!(dialpad::link::make_link))
+        .routes(routes!(dialpad::manage::adopt_key))
+        .routes(routes!(dialpad::manage::disconnect))
+        .routes(routes!(dialpad::manage::disconnect_by_old_path))
+        .routes(routes!(dialpad::state::show))
+        .routes(routes!(dialpad::provision::provision))
+        .routes(routes!(dialpad::provision::deprovision))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(api_keys::status))

@@ -8,6 +8,7 @@ use shared::{
     aws,
     clock::SystemClock,
     config::Env,
+    invoke::Invoker,
     registry::Registry,
     store::{Settings, Store},
     telemetry::{self, Metrics},
@@ -19,11 +20,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
     let store = Store::new(&Settings::new(config.database_url.expose()))?;
-    let registry = match &config.connections_table {
-        Some(table) => Some(Registry::new(&aws::config().await, table)),
-        None => None,
-    };
+    let aws = aws::config().await;
+    let registry = config.connections_table.as_ref().map(|table| Registry::new(&aws, table));
+    let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
     let metrics = Arc::new(Metrics::to_stdout());
-    let router = router(Deps { store, registry, clock: Arc::new(SystemClock), config, metrics });
+    let router = router(Deps { store, registry, dialpad, clock: Arc::new(SystemClock), config, metrics });
     lambda_http::run(service_fn(|request: Request| handle(router.clone(), request))).await
 }

@@ -26,6 +26,7 @@ use utoipa::{
         (name = "Agents", description = "What call-centre agents are doing, for an app."),
         (name = "Deliveries", description = "What Dialpad delivered, for operators."),
         (name = "Sockets", description = "Who is connected, for operators."),
+        (name = "Dialpad", description = "The company that an app is connected with, for operators."),
         (name = "Events", description = "The event log, for an app."),
     ),
     components(schemas(ProblemDocument, WrongField)),

@@ -26,6 +26,7 @@ use crate::{
     cli::DatabaseArguments,
     console,
     database::{self, Database},
+    dialpad::Fake,
     edge::Edge,
     environment::{self, Choices},
     faults::{Proxy, ProxyError, router},
@@ -47,6 +48,9 @@ pub struct Arguments {
     /// The port of the AWS services that the functions call
     #[arg(long, default_value_t = 4566)]
     pub aws_port: u16,
+    /// The port of the fake Dialpad, which serves unless `DIALPAD_CLIENT_ID` or `DIALPAD_API_URL` is set
+    #[arg(long, default_value_t = 4567)]
+    pub dialpad_port: u16,
     /// Which database to use.
     #[command(flatten)]
     pub database: DatabaseArguments,
@@ -153,13 +157,16 @@ struct Stack {
     schedules: JoinSet<()>,
     edge_servers: Servers,
     aws_server: Servers,
+    dialpad_server: Servers,
+    dialpad_url: Option<String>,
     stop_mappings: watch::Sender<bool>,
 }
 
 impl Stack {
     async fn start(arguments: &Arguments, settings: &Settings, journal: &Journal) -> Result<Self, Error> {
-        let listeners = Listeners::open(arguments).await?;
+        let listeners = Listeners::open(arguments, !environment::has_dialpad(settings)).await?;
         let mut urls = listeners.urls(arguments)?;
+        let dialpad_url = listeners.dialpad_url()?;
         let choices = Choices {
             allow_unsigned: arguments.allow_unsigned,
             is_remote: arguments.lambda.is_some(),
@@ -170,7 +177,7 @@ impl Stack {
             region: environment::region(settings),
             parameters: arguments.parameters.iter().cloned().collect(),
             // The database is not there yet; its URL follows.
-            overrides: environment::overrides(settings, &urls, "", choices),
+            overrides: environment::overrides(settings, &urls, dialpad_url.as_deref(), choices),
         };
         let file = arguments.template.clone().unwrap_or_else(|| root().join("template.yaml"));
         let mut template = Template::read(&file, &surroundings)?;
@@ -205,6 +212,8 @@ impl Stack {
         triggers::start_mappings(arguments, &template, &surroundings.region, &sqs, &lambda, &stop_mappings);
         let aws = aws::router(dynamodb, sqs, lambda.clone(), edge.connections_router()).merge(router(actors));
         let aws_server = Servers::start(listeners.aws, &aws);
+        let dialpad_server =
+            Servers::start(listeners.dialpad.into_iter().collect(), &Fake::default().router());
         lambda.warm_up().await.map_err(|(name, source)| Error::Function { name, source })?;
         let edge_servers = Servers::start(listeners.edge, &edge.router());
         Ok(Self {
@@ -216,16 +225,18 @@ impl Stack {
             edge,
             edge_servers,
             aws_server,
+            dialpad_server,
+            dialpad_url,
             stop_mappings,
         })
     }
 
     fn announce(&self, arguments: &Arguments, journal: &Journal) {
         if arguments.ephemeral || !journal.is_for_a_person() {
-            console::ready_for_script(&self.urls, self.database.url());
+            console::ready_for_script(&self.urls, self.database.url(), self.dialpad_url.as_deref());
         } else {
             let exported = Some(self.database.url()).filter(|_| self.database.is_private());
-            console::ready(&self.urls, exported, &self.poll_seconds);
+            console::ready(&self.urls, exported, &self.poll_seconds, self.dialpad_url.as_deref());
         }
     }
 
@@ -235,7 +246,7 @@ impl Stack {
         tokio::join!(self.edge_servers.stop(), self.edge.shut_down());
         self.stop_mappings.send_replace(true);
         self.lambda.shut_down().await;
-        self.aws_server.stop().await;
+        tokio::join!(self.aws_server.stop(), self.dialpad_server.stop());
         self.database.stop().await;
     }
 }

@@ -15,18 +15,32 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Listeners {
     pub(super) edge: Vec<TcpListener>,
     pub(super) aws: Vec<TcpListener>,
+    /// Of the fake Dialpad.
+    pub(super) dialpad: Option<TcpListener>,
 }
 
 impl Listeners {
     /// Opens them, on loopback only.
-    pub(super) async fn open(arguments: &Arguments) -> Result<Self, ports::Error> {
-        let (port, aws_port) =
-            if arguments.ephemeral { (0, 0) } else { (arguments.port, arguments.aws_port) };
+    pub(super) async fn open(arguments: &Arguments, with_dialpad: bool) -> Result<Self, ports::Error> {
+        let (port, aws_port, dialpad_port) = if arguments.ephemeral {
+            (0, 0, 0)
+        } else {
+            (arguments.port, arguments.aws_port, arguments.dialpad_port)
+        };
         let mut edge = vec![ports::open(port, "--port").await?];
         if port != 0 {
             edge.extend(ports::open_v6(port, "--port").await?);
         }
-        Ok(Self { edge, aws: vec![ports::open(aws_port, "--aws-port").await?] })
+        let aws = vec![ports::open(aws_port, "--aws-port").await?];
+        let dialpad =
+            if with_dialpad { Some(ports::open(dialpad_port, "--dialpad-port").await?) } else { None };
+        Ok(Self { edge, aws, dialpad })
+    }
+
+    /// Where the fake Dialpad answers.
+    pub(super) fn dialpad_url(&self) -> std::io::Result<Option<String>> {
+        let port = self.dialpad.as_ref().map(TcpListener::local_addr).transpose()?;
+        Ok(port.map(|address| format!("http://127.0.0.1:{}", address.port())))
     }
 
     /// Where the stack answers on them.

@@ -6,7 +6,7 @@ mod secret;
 mod ticket;
 
 pub use key::{ApiKey, KeyHash, Malformed};
-pub use secret::generate_secret;
+pub use secret::{generate_secret, secret_hash};
 pub use ticket::Ticket;
 
 use sha2::{Digest, Sha256};

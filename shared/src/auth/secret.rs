@@ -1,5 +1,7 @@
 //! Secrets that are shared with others: what signs a webhook.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::config::Secret;
 
 /// A new secret: 32 random bytes, in hexadecimal.
@@ -14,6 +16,12 @@ pub fn generate_secret() -> Result<Secret, getrandom::Error> {
         let _ = write!(text, "{byte:02x}");
     }
     Ok(Secret::new(text))
+}
+
+/// What is stored of a secret that only has to be recognised.
+#[must_use]
+pub fn secret_hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret).into()
 }
 
 #[cfg(test)]

@@ -52,8 +52,17 @@ pub struct WebhookSecrets {
     pub app_id: AppId,
     /// The secrets that are honoured now, the current one first. During a rotation there are two.
     pub secrets: Vec<Secret>,
+    current: Option<Secret>,
     /// Whether a delivery without a signature is taken.
     pub allow_unsigned: bool,
+}
+
+impl WebhookSecrets {
+    /// The one that Dialpad is to sign with; none where the app was made by hand without one.
+    #[must_use]
+    pub fn current(&self) -> Option<&Secret> {
+        self.current.as_ref()
+    }
 }
 
 const COLUMNS: &str = "id, name, is_active, default_region, created_at, updated_at, api_key_rotated_at";
@@ -138,6 +147,7 @@ pub async fn webhook_secrets(
         let secrets: [Option<String>; 2] = [row.get("webhook_secret"), row.get("previous")];
         WebhookSecrets {
             app_id: id,
+            current: secrets[0].clone().map(Secret::new),
             secrets: secrets.into_iter().flatten().map(Secret::new).collect(),
             allow_unsigned: row.get("allow_unsigned_webhooks"),
         }
@@ -167,6 +177,22 @@ pub async fn rotate_webhook_secret(
         )
         .await?;
     Ok(updated == 1)
+}
+
+/// Says anew until when the webhook secret before the current one is accepted.
+pub async fn expire_previous_secret(
+    db: &(impl GenericClient + Sync),
+    id: AppId,
+    expires_at: DateTime<Utc>,
+) -> Result<()> {
+    db.execute_typed(
+        "-- apps.expire_previous_secret
+         UPDATE apps SET previous_webhook_secret_expires_at = $2
+         WHERE id = $1 AND previous_webhook_secret IS NOT NULL AND previous_webhook_secret_expires_at > $2",
+        &[(&id.0, Type::UUID), (&expires_at, Type::TIMESTAMPTZ)],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The only active app, if there is exactly one: then a delivery needs not say whose it is.

@@ -42,7 +42,11 @@ async fn two_apps(database: &Database) -> (Client, AppId, AppId) {
                  INSERT INTO messages (app_id, dialpad_message_id) VALUES ('{id}', 1);
                  INSERT INTO agents (app_id, dialpad_user_id, since) VALUES ('{id}', 7, now());
                  INSERT INTO dialpad_user_mappings (app_id, dialpad_user_id, crm_user_id) VALUES ('{id}', 7, 'crm');
-                 INSERT INTO client_events (app_id, seq, id, frame) VALUES ('{id}', 1, '{id}', '{{}}');"
+                 INSERT INTO client_events (app_id, seq, id, frame) VALUES ('{id}', 1, '{id}', '{{}}');
+                 INSERT INTO dialpad_connections (app_id, kind, status) VALUES ('{id}', 'oauth', 'connected');
+                 INSERT INTO dialpad_authorizations (token_hash, app_id, kind, expires_at)
+                     VALUES (sha256('{id}'), '{id}', 'link', now());
+                 INSERT INTO dialpad_webhooks (app_id, webhook_id, hook_url) VALUES ('{id}', 1, 'https://cti.example');"
             ))
             .await
             .unwrap();

@@ -102,7 +102,14 @@ pub(crate) fn service(url: &str, clock: &ManualClock, more: &[(&str, &str)]) -> 
     // As if the function were frozen between any two requests.
     settings.trusted_for = std::time::Duration::ZERO;
     let store = Store::new(&settings).unwrap();
-    router(Deps { store, registry: None, clock: Arc::new(clock.clone()), config, metrics: Arc::default() })
+    router(Deps {
+        store,
+        registry: None,
+        dialpad: None,
+        clock: Arc::new(clock.clone()),
+        config,
+        metrics: Arc::default(),
+    })
 }
 
 impl Server {

@@ -75,6 +75,7 @@ async fn sockets_are_counted_by_app_and_user() {
     let router = router(Deps {
         store,
         registry: Some(registry),
+        dialpad: None,
         clock: Arc::new(SystemClock),
         config,
         metrics: Arc::default(),

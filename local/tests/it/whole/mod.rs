@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod bench;
+mod company;
+mod connecting;
 mod deliveries;
 #[cfg(target_os = "linux")]
 mod ends;
@@ -12,6 +14,7 @@ mod journal;
 mod logs;
 mod main_job;
 mod outage;
+mod provisioning;
 mod server;
 mod sockets;
 mod stage_name;

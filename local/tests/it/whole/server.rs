@@ -51,6 +51,11 @@ impl Server {
         &self.0.addresses.ws
     }
 
+    /// The URL of the fake Dialpad.
+    pub(crate) fn dialpad(&self) -> &str {
+        self.0.addresses.dialpad.as_deref().unwrap()
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::new(self.edge(), None).unwrap()
     }
