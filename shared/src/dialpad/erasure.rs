@@ -107,7 +107,8 @@ fn without(value: &mut Value, number: &Number) -> bool {
             (is_personal || without(value, number)) || changed
         }),
         Value::Array(values) => {
-            values.iter_mut().fold(false, |changed, value| without(value, number) || changed)
+            // Not `any`, which would stop at the first.
+            values.iter_mut().map(|value| without(value, number)).fold(false, |changed, is| changed | is)
         }
         Value::String(text) if number.is(text) => {
             *value = Value::Null;

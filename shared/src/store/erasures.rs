@@ -46,7 +46,7 @@ pub async fn lock(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<boo
 }
 
 /// The payloads that may name the person: of the conversations and messages with the number, and those of neither, applied
-/// or not, in which its digits stand.
+/// or not, in which its last nine digits stand: numbers are written with and without their country.
 pub async fn payloads(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str) -> Result<Vec<Text>> {
     let rows = db
         .query_typed(
@@ -65,19 +65,21 @@ pub async fn payloads(db: &(impl GenericClient + Sync), app_id: AppId, digits: &
              WHERE app_id = $1 AND message_id IN (SELECT dialpad_message_id FROM texts)
              UNION
              SELECT id, payload::text FROM webhook_events
-             WHERE app_id = $1 AND call_id IS NULL AND message_id IS NULL AND payload::text LIKE '%' || $2 || '%'",
+             WHERE app_id = $1 AND call_id IS NULL AND message_id IS NULL
+               AND regexp_replace(payload::text, '[^0-9]', '', 'g') LIKE '%' || right($2, 9) || '%'",
             &[(&app_id.0, Type::UUID), (&digits, Type::TEXT)],
         )
         .await?;
     Ok(rows.iter().map(|row| Text { id: row.get("id"), json: row.get("json") }).collect())
 }
 
-/// The frames in which the digits of the number stand.
+/// The frames that may name the person, by the last nine digits of the number.
 pub async fn frames(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str) -> Result<Vec<Text>> {
     let rows = db
         .query_typed(
             "-- erasures.frames
-             SELECT id, frame AS json FROM client_events WHERE app_id = $1 AND frame LIKE '%' || $2 || '%'",
+             SELECT id, frame AS json FROM client_events
+             WHERE app_id = $1 AND regexp_replace(frame, '[^0-9]', '', 'g') LIKE '%' || right($2, 9) || '%'",
             &[(&app_id.0, Type::UUID), (&digits, Type::TEXT)],
         )
         .await?;

@@ -14,9 +14,9 @@ async fn fill(server: &Server, app: uuid::Uuid) {
     let other = json!({"call_id": 2, "state": "ringing", "external_number": "+14155550199", "contact": {"name": "Kim Other"}});
     let contact =
         json!({"event": "Created", "contact": {"name": "Robin Caller", "phones": ["(415) 555-0160"]}});
-    let frame = |call: i64, number: &str| {
+    let frame = |call: i64, number: &str, transcript: &str| {
         json!({"event": "voicemail.received", "call_id": call.to_string(), "from_number": number, "to_number": "+14155550101",
-               "contact_name": "Robin Caller", "transcript": "It is Robin", "recording_url": "https://d/r"})
+               "contact_name": "Robin Caller", "transcript": transcript, "recording_url": "https://d/r"})
         .to_string()
     };
     database
@@ -55,7 +55,8 @@ async fn fill(server: &Server, app: uuid::Uuid) {
             .await
             .unwrap();
     }
-    for (seq, frame) in [(1_i64, frame(1, NUMBER)), (2, frame(2, "+14155550199"))] {
+    for (seq, frame) in [(1_i64, frame(1, NUMBER, "It is Robin")), (2, frame(2, "+14155550199", "It is Kim"))]
+    {
         database
             .execute(
                 "INSERT INTO client_events (app_id, seq, id, frame) VALUES ($1, $2, gen_random_uuid(), $3)",
