@@ -5,6 +5,7 @@ mod bench;
 mod company;
 mod connecting;
 mod deliveries;
+mod documented;
 #[cfg(target_os = "linux")]
 mod ends;
 mod faults;
