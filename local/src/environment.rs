@@ -53,13 +53,14 @@ pub fn is_internal_open(settings: &Settings) -> bool {
 pub fn overrides(
     settings: &Settings,
     urls: &PublicUrls,
+    database_url: &str,
     fake_dialpad: Option<&str>,
     choices: Choices,
 ) -> BTreeMap<String, String> {
     let secret = |name| settings.get(name).unwrap_or_default().to_owned();
     let mut overrides = BTreeMap::from([
         // In the cloud these come from a secret store, which is not there.
-        ("DATABASE_URL", String::new()),
+        ("DATABASE_URL", database_url.to_owned()),
         ("INTERNAL_API_SECRET", secret("INTERNAL_API_SECRET")),
         ("DIALPAD_WEBHOOK_SECRET", secret("DIALPAD_WEBHOOK_SECRET")),
         // Without a secret the operator's endpoints would refuse everybody; only loopback can reach them here.

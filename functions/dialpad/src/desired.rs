@@ -225,7 +225,7 @@ fn compare_webhook(comparison: &mut Comparison, endpoint: &Endpoint, webhook: Op
             Some(webhook.id),
         ),
         None => {
-            comparison.differs("webhook", "unsigned", "It does not sign its deliveries.", Some(webhook.id))
+            comparison.differs("webhook", "unsigned", "It does not sign its deliveries.", Some(webhook.id));
         }
     }
     comparison.webhook_differs = !comparison.drift.is_empty();
@@ -303,7 +303,7 @@ mod tests {
             .unwrap()
     }
 
-    fn subscription(kind: Kind, id: i64, change: Value) -> Listed {
+    fn subscription(kind: Kind, id: i64, change: &Value) -> Listed {
         let mut value = kind.wanted(DialpadId(10), Scope::Company);
         value["id"] = id.to_string().into();
         value["webhook"] = json!({"id": "10", "hook_url": URL, "signature": {"secret": "s"}});
@@ -314,7 +314,7 @@ mod tests {
     }
 
     fn all_well() -> Vec<Listed> {
-        (20..).zip(Kind::ALL).map(|(id, kind)| subscription(kind, id, json!({}))).collect()
+        (20..).zip(Kind::ALL).map(|(id, kind)| subscription(kind, id, &json!({}))).collect()
     }
 
     fn codes(comparison: &Comparison) -> Vec<String> {
@@ -358,7 +358,7 @@ mod tests {
         ] {
             let mut listed = all_well();
             listed.retain(|one| one.kind != kind);
-            listed.push(subscription(kind, 30, change));
+            listed.push(subscription(kind, 30, &change));
             let found = compare(&endpoint(Scope::Company), &[webhook(10, URL, "s")], &listed);
             assert_eq!(
                 (codes(&found), found.steps),
@@ -366,15 +366,15 @@ mod tests {
             );
         }
         let mut listed = all_well();
-        listed[0] = subscription(Kind::Call, 30, json!({"call_states": ["all"]}));
+        listed[0] = subscription(Kind::Call, 30, &json!({"call_states": ["all"]}));
         assert_eq!(codes(&compare(&endpoint(Scope::Company), &[webhook(10, URL, "s")], &listed)), [""; 0]);
     }
 
     #[test]
     fn a_second_copy_and_another_target_are_deleted() {
         let mut listed = all_well();
-        listed.push(subscription(Kind::Call, 30, json!({})));
-        listed.push(subscription(Kind::Sms, 31, json!({"target_type": "user", "target_id": "9"})));
+        listed.push(subscription(Kind::Call, 30, &json!({})));
+        listed.push(subscription(Kind::Sms, 31, &json!({"target_type": "user", "target_id": "9"})));
         let webhooks = [webhook(10, URL, "s"), webhook(11, URL, "s")];
         let found = compare(&endpoint(Scope::Company), &webhooks, &listed);
         assert_eq!(codes(&found), ["webhook.duplicate", "call.duplicate", "sms.other_target"]);
@@ -391,9 +391,9 @@ mod tests {
         assert_eq!(codes(&found), ["call.missing", "call.other_target", "sms.missing", "sms.other_target"]);
         let target = json!({"target_type": "office", "target_id": "5"});
         let listed = [
-            subscription(Kind::Call, 40, target.clone()),
-            subscription(Kind::Sms, 41, target),
-            subscription(Kind::AgentStatus, 42, json!({})),
+            subscription(Kind::Call, 40, &target),
+            subscription(Kind::Sms, 41, &target),
+            subscription(Kind::AgentStatus, 42, &json!({})),
         ];
         let found = compare(&endpoint(Scope::Office(DialpadId(5))), &[webhook(10, URL, "s")], &listed);
         assert_eq!(codes(&found), [""; 0]);
@@ -403,7 +403,7 @@ mod tests {
     fn what_other_programs_of_the_company_made_is_left_alone() {
         let foreign = json!({"webhook": {"id": "77", "hook_url": "https://other.example"}});
         let mut listed = all_well();
-        listed.push(subscription(Kind::Call, 50, foreign));
+        listed.push(subscription(Kind::Call, 50, &foreign));
         let webhooks = [webhook(10, URL, "s"), webhook(77, "https://other.example", "y")];
         let found = compare(&endpoint(Scope::Company), &webhooks, &listed);
         assert_eq!((codes(&found), found.steps), (vec![], vec![]));

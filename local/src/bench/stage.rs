@@ -347,7 +347,7 @@ fn read_template(
     let database_url = addresses.map_or("", |found| &found.database_url);
     let choices = environment::Choices { allow_unsigned: false, is_remote: false, is_ephemeral: true };
     let surroundings = Surroundings {
-        overrides: environment::overrides(settings, &urls, database_url, choices),
+        overrides: environment::overrides(settings, &urls, database_url, None, choices),
         urls,
         region: environment::region(settings),
         parameters: std::collections::BTreeMap::new(),

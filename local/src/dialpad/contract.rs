@@ -15,6 +15,9 @@ const PUBLISHED: &str = include_str!("openapi.json");
 /// What RFC 6749 demands of the exchange of a code, and the document leaves out.
 const ALSO_ALLOWED: &str = "redirect_uri";
 
+/// Parameters of a request, by name.
+pub(super) type Parameters = Vec<(String, String)>;
+
 /// An operation of the document.
 #[derive(Clone, Debug)]
 pub(super) struct Operation {
@@ -71,7 +74,7 @@ impl Contract {
         Ok(Asked { operation: Operation { id, path: path.to_owned() }, parameters, body, bearer })
     }
 
-    fn find(&self, path: &str) -> Option<(&str, &Value, Vec<(String, String)>)> {
+    fn find(&self, path: &str) -> Option<(&str, &Value, Parameters)> {
         self.document["paths"].as_object()?.iter().find_map(|(template, item)| {
             let (wanted, given) = (template.split('/'), path.split('/'));
             let mut parameters = Vec::new();

@@ -106,20 +106,20 @@ async fn expire(State(fake): State<Fake>, Json(of): Json<Of>) -> Json<Value> {
 }
 
 #[derive(Deserialize)]
-struct Call {
+struct KnownCall {
     #[serde(flatten)]
     of: Of,
     call_id: i64,
     /// What is known of it; null: nothing any more.
-    call: Value,
+    call: Option<Value>,
 }
 
 /// What `GET /call/{id}` is to answer.
-async fn calls(State(fake): State<Fake>, Json(call): Json<Call>) -> Json<Value> {
+async fn calls(State(fake): State<Fake>, Json(call): Json<KnownCall>) -> Json<Value> {
     if let Some(company) = fake.memory().companies.get_mut(&call.of.company()) {
         match call.call {
-            Value::Null => drop(company.calls.remove(&call.call_id)),
-            known => drop(company.calls.insert(call.call_id, known)),
+            None => drop(company.calls.remove(&call.call_id)),
+            Some(known) => drop(company.calls.insert(call.call_id, known)),
         }
     }
     Json(json!({}))

@@ -38,7 +38,7 @@ impl Limits {
                 window.pop_front();
             }
             if window.len() >= *most {
-                let wait = window.front().map_or(*span, |first| *span - (now - *first));
+                let wait = window.front().map_or(*span, |first| span.saturating_sub(now - *first));
                 return Some(wait.as_secs() + 1);
             }
         }

@@ -78,7 +78,6 @@ impl Default for Fake {
 
 impl Fake {
     /// Serves it.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .nest("/fake", control::router(self.clone()))

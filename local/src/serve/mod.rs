@@ -177,7 +177,7 @@ impl Stack {
             region: environment::region(settings),
             parameters: arguments.parameters.iter().cloned().collect(),
             // The database is not there yet; its URL follows.
-            overrides: environment::overrides(settings, &urls, dialpad_url.as_deref(), choices),
+            overrides: environment::overrides(settings, &urls, "", dialpad_url.as_deref(), choices),
         };
         let file = arguments.template.clone().unwrap_or_else(|| root().join("template.yaml"));
         let mut template = Template::read(&file, &surroundings)?;

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod call;
+pub mod company;
 pub mod frame;
 pub mod ids;
 pub mod message;

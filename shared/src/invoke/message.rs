@@ -2,36 +2,13 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::ids::{AppId, DialpadId};
-
-/// A text that travels between functions and never shows in a log: a sealed token, a webhook's secret.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Hidden(String);
-
-impl Hidden {
-    /// Wraps a text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one who needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hidden(..)")
-    }
-}
+use crate::domain::{
+    company::{Hidden, Scope},
+    ids::{AppId, DialpadId},
+};
 
 /// One request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,7 +31,7 @@ pub enum Action {
         /// What Dialpad gives back with the person.
         state: String,
     },
-    /// Exchange the code of a granted access for tokens. Answered with a [`Connection`].
+    /// Exchange the code of a granted access for tokens. Answered with a [`Connection`](super::Connection).
     Exchange {
         /// What Dialpad gave the person.
         code: Hidden,
@@ -63,12 +40,12 @@ pub enum Action {
         /// The same as there.
         redirect_uri: String,
     },
-    /// Check and seal an API key that an administrator of the company made. Answered with a [`Connection`].
+    /// Check and seal an API key that an administrator of the company made. Answered with a [`Connection`](super::Connection).
     AdoptKey {
         /// The key in clear.
         api_key: Hidden,
     },
-    /// Exchange the refresh token for a new pair. Answered with [`Tokens`].
+    /// Exchange the refresh token for a new pair. Answered with [`Tokens`](super::Tokens).
     Refresh {
         /// The pair.
         tokens: Hidden,
@@ -133,37 +110,6 @@ pub struct Authorization {
     pub verifier: Hidden,
 }
 
-/// Sealed tokens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Tokens {
-    /// Access token and refresh token, or the API key.
-    pub sealed: Hidden,
-    /// When the access token expires; none: never.
-    pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// A company that granted access.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Connection {
-    /// Its tokens.
-    pub tokens: Tokens,
-    /// Who it is.
-    pub company: Company,
-}
-
-/// Who granted access.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Company {
-    /// The company.
-    pub company_id: Option<DialpadId>,
-    /// Its name, where the person may see it.
-    pub company_name: Option<String>,
-    /// The office of the person.
-    pub office_id: Option<DialpadId>,
-    /// The person.
-    pub dialpad_user_id: Option<DialpadId>,
-}
-
 /// Where Dialpad should deliver, and what.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -175,16 +121,6 @@ pub struct Endpoint {
     pub webhook_id: Option<DialpadId>,
     /// Whose events.
     pub scope: Scope,
-}
-
-/// Whose events are delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Everybody's.
-    Company,
-    /// Those of one office.
-    Office(DialpadId),
 }
 
 /// The webhook and the subscriptions as they are.

@@ -5,9 +5,11 @@
 
 mod message;
 pub use message::{
-    Action, Answer, Authorization, Change, Company, Connection, Drift, Endpoint, FoundCall, Hidden,
-    Inspection, NewCall, Refusal, RefusalKind, Request, Scope, Subscription, Tokens,
+    Action, Answer, Authorization, Change, Drift, Endpoint, FoundCall, Inspection, NewCall, Refusal,
+    RefusalKind, Request, Subscription,
 };
+
+pub use crate::domain::company::{Company, Connection, Hidden, Scope, Tokens};
 
 #[cfg(feature = "invoke")]
 mod client;

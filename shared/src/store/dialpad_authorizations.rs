@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, types::Type};
 
 use super::Result;
-use crate::{domain::ids::AppId, invoke::Hidden};
+use crate::domain::{company::Hidden, ids::AppId};
 
 /// The state of a person who was sent to Dialpad.
 #[derive(Clone, Debug)]

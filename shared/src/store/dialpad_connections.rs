@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, Row, types::Type};
 
 use super::Result;
-use crate::{
-    domain::ids::{AppId, DialpadId},
-    invoke::{Company, Connection, Hidden, Tokens},
+use crate::domain::{
+    company::{Company, Connection, Hidden, Tokens},
+    ids::{AppId, DialpadId},
 };
 
 /// The connection of an app.

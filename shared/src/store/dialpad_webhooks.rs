@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, types::Type};
 
 use super::Result;
-use crate::{
-    domain::ids::{AppId, DialpadId},
-    invoke::Scope,
+use crate::domain::{
+    company::Scope,
+    ids::{AppId, DialpadId},
 };
 
 /// The webhook of an app.

@@ -122,8 +122,9 @@ struct Seen {
 async fn look(stage: &Stage, db: &Client) -> Seen {
     let list =
         calls::list(db, stage.app_id, &Filter::default(), &Request::newest(100)).await.unwrap().unwrap();
-    let stands =
-        |call: &calls::Call| json!([call.status.as_str(), call.outcome.map(|outcome| outcome.as_str())]);
+    let stands = |call: &calls::Call| {
+        json!([call.status.as_str(), call.outcome.map(shared::domain::call::Outcome::as_str)])
+    };
     let calls =
         list.page.rows.iter().map(|(_, call)| (call.dialpad_call_id.to_string(), stands(call))).collect();
     Seen { calls, cursor: list.event_cursor }
@@ -159,13 +160,13 @@ async fn a_list_and_the_events_after_its_cursor_have_no_gap_between_them() {
         // Some events of some calls, in their order.
         for _ in 0..=numbers.below(3) {
             let call = usize::try_from(numbers.below(12)).unwrap();
-            let Some(state) = STATES.get(next_state[call]) else { continue };
+            let Some(word) = STATES.get(next_state[call]) else { continue };
             next_state[call] += 1;
             let mut event = ringing(i64::try_from(call).unwrap() + 1);
-            event["state"] = json!(state);
+            event["state"] = json!(word);
             event["event_timestamp"] =
                 json!(1_772_470_800_000 + 1000 * i64::try_from(next_state[call]).unwrap());
-            stage.insert(state, &event).await;
+            stage.insert(word, &event).await;
         }
         let pending = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL";
         if stage.count(pending).await == 0 {

@@ -73,8 +73,9 @@ pub(crate) struct DialpadState {
 /// The webhook that was made.
 #[derive(Debug, Serialize, ToSchema)]
 struct Webhook {
+    #[serde(rename = "webhook_id")]
     #[schema(value_type = String)]
-    webhook_id: DialpadId,
+    id: DialpadId,
     /// The office whose events are delivered; null: the whole company's.
     #[schema(value_type = Option<String>, required)]
     office_id: Option<DialpadId>,
@@ -113,7 +114,8 @@ struct Change {
     /// `webhook`, `call`, `sms` or `agent_status`.
     what: String,
     /// `created`, `updated` or `deleted`.
-    change: String,
+    #[serde(rename = "change")]
+    how: String,
     #[schema(value_type = String)]
     id: DialpadId,
 }
@@ -135,7 +137,7 @@ struct Drift {
 impl From<Inspection> for Found {
     fn from(found: Inspection) -> Self {
         let subscription = |invoke::Subscription { kind, id, enabled }| Subscription { kind, id, enabled };
-        let change = |invoke::Change { what, change, id }| Change { what, change, id };
+        let change = |invoke::Change { what, change, id }| Change { what, how: change, id };
         let drift = |invoke::Drift { what, code, detail, id }| Drift { what, code, detail, id };
         Self {
             webhook_id: found.webhook_id,
@@ -226,7 +228,7 @@ fn state(
         connected_at: connection.map(|connection| connection.connected_at.into()),
         hook_url,
         webhook: known.webhook.map(|webhook| Webhook {
-            webhook_id: webhook.webhook_id,
+            id: webhook.webhook_id,
             office_id: if let Scope::Office(id) = webhook.scope { Some(id) } else { None },
             has_current_secret: webhook.has_current_secret,
         }),

@@ -1,5 +1,7 @@
 //! A company at the fake Dialpad, connected with an app of the running server.
 
+#![expect(clippy::similar_names, reason = "a stage, and the state that OAuth and Dialpad speak of")]
+
 use axum::http::Method;
 use local::client::{Answer, Client};
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! A company is connected: link, Dialpad, callback; tokens are exchanged by one at a time.
 
+#![expect(clippy::similar_names, reason = "a stage, and the state that OAuth and Dialpad speak of")]
+
 use axum::http::Method;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
