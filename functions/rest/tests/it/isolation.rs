@@ -147,7 +147,9 @@ async fn no_route_shows_or_changes_a_row_of_the_other_tenant() {
                     named += 1;
                 } else {
                     let status = reply.status.as_u16();
-                    assert!(reply.status.is_success() || [404, 503].contains(&status), "{what}");
+                    // Of a link that nobody made, and of a Dialpad that nobody connected.
+                    let may_be = [404, 409, 502, 503].contains(&status) || path.starts_with("/auth/");
+                    assert!(reply.status.is_success() || may_be, "{what}");
                 }
                 asked += 1;
             }
@@ -163,8 +165,8 @@ async fn the_same_walk_by_its_owner_finds_what_the_other_did_not() {
     let theirs = server.app("Theirs").await;
     fill(&server, &theirs).await;
     let mut found = Vec::new();
-    for operation in operations(&server).await.into_iter().filter(|operation| operation.method == Method::GET)
-    {
+    let is_read = |operation: &Operation| operation.method == Method::GET && !operation.path.starts_with("/auth/");
+    for operation in operations(&server).await.into_iter().filter(is_read) {
         for path in paths(&operation, theirs.id) {
             let mut shown = false;
             for filter in filters(&operation) {

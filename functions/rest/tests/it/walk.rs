@@ -36,6 +36,8 @@ impl Operation {
             "change_app" => json!({"name": "Ours"}),
             "map_user" => mapping,
             "batch_map_users" => json!({"mappings": [mapping]}),
+            "connect_dialpad_by_key" => json!({"api_key": "dialpad-key"}),
+            "erase_number" => json!({"number": "+1 (415) 555-0173"}),
             "change_voicemail" => json!({"status": "read"}),
             other => {
                 assert!(!self.needs_body, "{other}: say here what its body may be");
