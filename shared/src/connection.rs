@@ -140,12 +140,11 @@ impl Dialpad<'_> {
                 }
                 if connection.kind != "oauth" {
                     // An API key cannot be exchanged: somebody has deleted it.
-                    dialpad_connections::broken(&*db, app_id, generation, now).await?;
+                    db.commit_with(dialpad_connections::broken(&*db, app_id, generation, now)).await?;
                     return Err(Error::NotConnected);
                 }
-                dialpad_connections::lease_refresh(&*db, app_id, generation, now + LEASE, now)
-                    .await?
-                    .then_some(Held { tokens, generation })
+                let lease = dialpad_connections::lease_refresh(&*db, app_id, generation, now + LEASE, now);
+                db.commit_with(lease).await?.then_some(Held { tokens, generation })
             };
             match leased {
                 Some(held) => self.refresh(app_id, held).await?,

@@ -296,7 +296,10 @@ fn only_enabled_schedules_run() {
 fn the_repositorys_own_template_is_understood() {
     let file = local::settings::root().join("template.yaml");
     let template = Template::read(&file, &surroundings()).unwrap();
-    assert_eq!(template.binaries(), ["broadcaster", "dialpad", "migrator", "processor", "rest", "webhook", "websocket"]);
+    assert_eq!(
+        template.binaries(),
+        ["broadcaster", "dialpad", "migrator", "processor", "rest", "webhook", "websocket"]
+    );
     assert_eq!(template.triggered_binaries(), ["broadcaster", "processor", "rest", "webhook", "websocket"]);
     assert_eq!(template.websocket.stage, "ws");
     let has_route_response = |key: &str| template.websocket.routes[key].has_route_response;

@@ -75,5 +75,5 @@ async fn a_healthy_app_has_nothing_to_mend() {
         .await;
     let (verdicts, checks) = server.verdicts(&app).await;
     assert_eq!(verdicts[..3], ["ok", "ok", "ok"]);
-    assert!(checks.as_array().unwrap().iter().all(|check| check["command"].is_null()), "{checks}");
+    assert!(checks.as_array().unwrap()[..3].iter().all(|check| check["command"].is_null()), "{checks}");
 }

@@ -165,7 +165,8 @@ async fn the_same_walk_by_its_owner_finds_what_the_other_did_not() {
     let theirs = server.app("Theirs").await;
     fill(&server, &theirs).await;
     let mut found = Vec::new();
-    let is_read = |operation: &Operation| operation.method == Method::GET && !operation.path.starts_with("/auth/");
+    let is_read =
+        |operation: &Operation| operation.method == Method::GET && !operation.path.starts_with("/auth/");
     for operation in operations(&server).await.into_iter().filter(is_read) {
         for path in paths(&operation, theirs.id) {
             let mut shown = false;
