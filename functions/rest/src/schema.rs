@@ -31,13 +31,16 @@ pub(crate) fn cursor() -> Object {
     text("^000[0-9a-f]{45}$").build()
 }
 
+/// Something that can be seen, without the one character that Postgres cannot hold.
+const VISIBLE: &str = r"^[^\x00]*\S[^\x00]*$";
+
 /// A number, or what stands in its place.
 pub(crate) fn number() -> Object {
-    text(r"\S").min_length(Some(1)).build()
+    text(VISIBLE).min_length(Some(1)).build()
 }
 
 pub(crate) fn crm_user_id() -> Object {
-    text(r"\S").min_length(Some(1)).max_length(Some(255)).build()
+    text(VISIBLE).min_length(Some(1)).max_length(Some(255)).build()
 }
 
 /// A positive 64-bit integer, in digits.
