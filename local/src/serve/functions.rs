@@ -87,7 +87,9 @@ fn write_environment(
 ) -> std::io::Result<()> {
     let mut variables: BTreeMap<_, _> = base.iter().filter(|(name, _)| name.starts_with("AWS_")).collect();
     variables.extend(template.functions.values().flat_map(|function| &function.environment));
-    let quoted = |value: &str| if value.contains(' ') { format!("\"{value}\"") } else { value.to_owned() };
+    // Its reader takes a space or a second `=` only between quotes.
+    let quoted =
+        |value: &str| if value.contains([' ', '=']) { format!("\"{value}\"") } else { value.to_owned() };
     let lines: Vec<_> =
         variables.into_iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
     if let Some(folder) = file.parent() {
