@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = &embed![
     "013_dialpad_connections.sql",
     "014_erasures.sql",
     "015_message_threads.sql",
+    "016_call_requests.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

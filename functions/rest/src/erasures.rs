@@ -46,6 +46,8 @@ impl<'de> Deserialize<'de> for Erasable {
 /// How many rows of each table named the person and do so no more.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Erasure {
+    /// Calls that were asked for.
+    call_requests: u64,
     calls: u64,
     voicemails: u64,
     messages: u64,
@@ -85,12 +87,12 @@ pub(crate) async fn create(
     audit::record(&*tx, app_id, "number.erased", &detail, &operator.request_id, now).await?;
     tx.commit().await?;
 
-    let Erased { calls, voicemails, messages, webhook_events, client_events } = erased;
+    let Erased { call_requests, calls, voicemails, messages, webhook_events, client_events } = erased;
     tracing::info!(
-        component = "Retention", %app_id, request_id = operator.request_id, calls, voicemails, messages, webhook_events,
+        component = "Retention", %app_id, request_id = operator.request_id, call_requests, calls, voicemails, messages, webhook_events,
         client_events, "number erased"
     );
-    Ok(Data::json(Erasure { calls, voicemails, messages, webhook_events, client_events }))
+    Ok(Data::json(Erasure { call_requests, calls, voicemails, messages, webhook_events, client_events }))
 }
 
 /// The texts that name the person, as they are without.

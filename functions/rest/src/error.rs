@@ -1,5 +1,8 @@
 //! Why a request was refused, and the one table that says how each reason is answered.
 
+mod calling;
+mod dialpad;
+
 use axum::{
     http::{
         HeaderValue,
@@ -13,6 +16,8 @@ use shared::{
     registry, store,
     telemetry::Chain,
 };
+
+pub(crate) use calling::NotDialled;
 
 /// What a handler gives.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -86,6 +91,9 @@ pub(crate) enum Error {
     /// Another request is making webhook and subscriptions.
     #[error("provision an app that is being provisioned")]
     BeingProvisioned,
+    /// A call that was asked for is not dialled.
+    #[error(transparent)]
+    NotDialled(#[from] NotDialled),
     /// The link was not made by an operator, or is too old.
     #[error("follow a link")]
     LinkInvalid,
@@ -194,14 +202,15 @@ impl Error {
                 "registry_unavailable",
                 "The table of connections does not answer; try again.",
             ),
-            Self::NoDialpad => crate::dialpad::not_configured(),
-            Self::Dialpad(error) => crate::dialpad::problem(error),
+            Self::NoDialpad => dialpad::not_configured(),
+            Self::Dialpad(error) => dialpad::problem(error),
             Self::BeingProvisioned => Problem::new(
                 409,
                 "being_provisioned",
                 "Another request is provisioning this app; wait for it.",
             )
             .with_retry_after(5),
+            Self::NotDialled(reason) => reason.problem(),
             Self::LinkInvalid => Problem::new(
                 403,
                 "link_invalid",

@@ -7,6 +7,7 @@ mod agents;
 mod api_keys;
 mod apps;
 mod auth;
+mod call_requests;
 mod calls;
 mod config;
 mod conventions;
@@ -112,6 +113,8 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(calls::active))
         .routes(routes!(calls::show))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(call_requests::request))
+        .routes(routes!(call_requests::show))
         .routes(routes!(lookup::lookup))
         .routes(routes!(messages::list))
         .routes(routes!(messages::show))
@@ -191,7 +194,13 @@ fn cors(origins: &Origins) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([HeaderName::from_static("x-app-api-key"), AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+        .allow_headers([
+            HeaderName::from_static("x-app-api-key"),
+            HeaderName::from_static("idempotency-key"),
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            REQUEST_ID,
+        ])
         .expose_headers([REQUEST_ID, LOCATION, RETRY_AFTER, limits::LIMIT, limits::REMAINING, limits::RESET])
         .max_age(std::time::Duration::from_mins(10));
     Some(layer)

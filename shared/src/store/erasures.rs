@@ -12,6 +12,8 @@ use crate::domain::ids::AppId;
 /// How many rows of each table were changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Erased {
+    /// Calls that a CRM asked for.
+    pub call_requests: u64,
     /// Legs of calls.
     pub calls: u64,
     /// Voicemails.
@@ -150,14 +152,19 @@ pub async fn rows(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str)
                      to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
                      contact_name = NULL, recording_url = NULL, custom_data = NULL
                  WHERE app_id = $1 AND id IN (SELECT id FROM legs)
+                 RETURNING 1),
+             r AS (
+                 UPDATE call_requests SET to_number = NULL, custom_data = NULL
+                 WHERE app_id = $1 AND to_number IN ($2, '+' || $2)
                  RETURNING 1)
-             SELECT (SELECT count(*) FROM c) AS calls, (SELECT count(*) FROM v) AS voicemails,
+             SELECT (SELECT count(*) FROM r) AS call_requests, (SELECT count(*) FROM c) AS calls, (SELECT count(*) FROM v) AS voicemails,
                     (SELECT count(*) FROM m) AS messages",
             &[(&app_id.0, Type::UUID), (&digits, Type::TEXT)],
         )
         .await?;
     let count = |name: &str| row.get::<_, i64>(name).unsigned_abs();
     Ok(Erased {
+        call_requests: count("call_requests"),
         calls: count("calls"),
         voicemails: count("voicemails"),
         messages: count("messages"),

@@ -9,6 +9,7 @@
 pub mod agents;
 pub mod apps;
 pub mod audit;
+pub mod call_requests;
 pub mod calls;
 pub mod closings;
 mod connect;

@@ -47,7 +47,9 @@ async fn two_apps(database: &Database) -> (Client, AppId, AppId) {
                  INSERT INTO dialpad_connections (app_id, kind, status) VALUES ('{id}', 'oauth', 'connected');
                  INSERT INTO dialpad_authorizations (token_hash, app_id, kind, expires_at)
                      VALUES (sha256('{id}'), '{id}', 'link', now());
-                 INSERT INTO dialpad_webhooks (app_id, webhook_id, hook_url) VALUES ('{id}', 1, 'https://cti.example');"
+                 INSERT INTO dialpad_webhooks (app_id, webhook_id, hook_url) VALUES ('{id}', 1, 'https://cti.example');
+                 INSERT INTO call_requests (id, app_id, dialpad_user_id, status, body_hash)
+                     VALUES ('{id}', '{id}', 7, 'requested', '');"
             ))
             .await
             .unwrap();

@@ -45,6 +45,14 @@ async fn fill(server: &Server, app: uuid::Uuid) {
         )
         .await
         .unwrap();
+    database
+        .execute(
+            "INSERT INTO call_requests (id, app_id, dialpad_user_id, to_number, custom_data, status, body_hash)
+             VALUES (gen_random_uuid(), $1, 7, '+14155550160', 'for Robin', 'requested', '')",
+            &[&app],
+        )
+        .await
+        .unwrap();
     for (call, payload) in [(Some(1_i64), &payload), (Some(2), &other), (None, &contact)] {
         database
             .execute(
@@ -73,6 +81,7 @@ async fn everything(server: &Server, app: uuid::Uuid) -> String {
             (SELECT string_agg(c::text, ' ') FROM calls c WHERE app_id = $1),
             (SELECT string_agg(v::text, ' ') FROM voicemails v WHERE app_id = $1),
             (SELECT string_agg(m::text, ' ') FROM messages m WHERE app_id = $1),
+            (SELECT string_agg(r::text, ' ') FROM call_requests r WHERE app_id = $1),
             (SELECT string_agg(e::text, ' ') FROM webhook_events e WHERE app_id = $1),
             (SELECT string_agg(f::text, ' ') FROM client_events f WHERE app_id = $1),
             (SELECT string_agg(a::text, ' ') FROM audit_log a WHERE app_id = $1))";
@@ -91,7 +100,7 @@ async fn a_number_is_erased_everywhere_and_only_in_its_app() {
     let erase =
         async |number: &str| server.operator(Method::POST, &path, Some(json!({ "number": number }))).await;
     let report = erase("+1 (415) 555-0160").await.expect(200);
-    let counts = json!({"calls": 1, "voicemails": 1, "messages": 1, "webhook_events": 2, "client_events": 1});
+    let counts = json!({"call_requests": 1, "calls": 1, "voicemails": 1, "messages": 1, "webhook_events": 2, "client_events": 1});
     assert_eq!(report["data"], counts);
 
     let after = everything(&server, ours).await;
@@ -104,8 +113,7 @@ async fn a_number_is_erased_everywhere_and_only_in_its_app() {
     assert_eq!(everything(&server, theirs).await, before);
 
     let again = erase("14155550160").await.expect(200);
-    let nothing: Value =
-        json!({"calls": 0, "voicemails": 0, "messages": 0, "webhook_events": 0, "client_events": 0});
+    let nothing: Value = json!({"call_requests": 0, "calls": 0, "voicemails": 0, "messages": 0, "webhook_events": 0, "client_events": 0});
     assert_eq!(again["data"], nothing);
 }
 

@@ -21,6 +21,7 @@ const CALL: &str = "00000000-0000-7000-8000-0000000000c1";
 const VOICEMAIL: &str = "00000000-0000-7000-8000-0000000000d1";
 const MESSAGE: &str = "00000000-0000-7000-8000-0000000000e1";
 const MAPPING: &str = "00000000-0000-7000-8000-0000000000f1";
+const CALL_REQUEST: &str = "00000000-0000-7000-8000-0000000000b1";
 const DELIVERY: &str = "00000000-0000-7000-8000-0000000000a1";
 
 /// A row of theirs in every table that a route reads.
@@ -40,6 +41,8 @@ async fn fill(server: &Server, app: &App) {
                  VALUES ('{MAPPING}', '{id}', {USER}, '{MARK}');
              INSERT INTO webhook_events (id, app_id, event_type, payload, call_id, last_error, dead_at)
                  VALUES ('{DELIVERY}', '{id}', '{MARK}', '{{\"is\":\"{MARK}\"}}', 91, '{MARK}', now());
+             INSERT INTO call_requests (id, app_id, dialpad_user_id, to_number, status, body_hash)
+                 VALUES ('{CALL_REQUEST}', '{id}', {USER}, '{NUMBER}', 'requested', '');
              INSERT INTO client_events (app_id, seq, id, audience, frame) VALUES ('{id}', 1, gen_random_uuid(), '{MARK}', '{{\"is\":\"{MARK}\"}}');
              INSERT INTO audit_log (app_id, action, actor) VALUES ('{id}', '{MARK}', '{MARK}');
              INSERT INTO api_key_audit_log (app_id, action, actor) VALUES ('{id}', 'revoked', '{MARK}');
@@ -52,6 +55,7 @@ async fn fill(server: &Server, app: &App) {
 fn foreign(operation: &Operation, parameter: &str) -> Vec<&'static str> {
     match (parameter, operation.path.split('/').nth(2).unwrap_or_default()) {
         ("id", "calls") => vec![CALL, "91"],
+        ("id", "call-requests") => vec![CALL_REQUEST],
         ("id", "messages") => vec![MESSAGE, "92"],
         ("id", "voicemails") | ("voicemail_id", _) => vec![VOICEMAIL],
         ("mapping_id", _) => vec![MAPPING],

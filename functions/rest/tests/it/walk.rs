@@ -38,6 +38,7 @@ impl Operation {
             "batch_map_users" => json!({"mappings": [mapping]}),
             "connect_dialpad_by_key" => json!({"api_key": "dialpad-key"}),
             "erase_number" => json!({"number": "+1 (415) 555-0173"}),
+            "request_call" => json!({"crm_user_id": "theirs-7f3a", "to": "+1 (415) 555-0173"}),
             "change_voicemail" => json!({"status": "read"}),
             other => {
                 assert!(!self.needs_body, "{other}: say here what its body may be");

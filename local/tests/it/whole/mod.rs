@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod calling;
 mod company;
 mod connecting;
 mod deliveries;
