@@ -29,7 +29,6 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
-use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -38,18 +37,9 @@ pub use self::clock::Clock;
 use self::connections::Connections;
 use self::routes::Routes;
 use crate::faults::Faults;
-use crate::lambda::InvokeError;
+use crate::lambda::{Invoke, InvokeError};
 use crate::template::{HttpRoute, WebSocketApi};
 use crate::urls::PublicUrls;
-
-/// Calls a function by name and waits for its answer.
-pub trait Invoke: Send + Sync + 'static {
-    /// Invokes `function` with `event`.
-    ///
-    /// The edge gives up after its integration time-out without dropping the future: as in the cloud, a function
-    /// that nobody waits for any more still runs to its end.
-    fn invoke(&self, function: &str, event: Value) -> BoxFuture<'_, Result<Value, InvokeError>>;
-}
 
 /// API Gateway's limits, which tests make smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use self::{group::Group, pool::Pool, remote::Remote};
-use crate::{edge::Invoke, faults::Faults, journal::Journal};
+use crate::{faults::Faults, journal::Journal};
 
 /// The largest event and the largest answer of a synchronous invocation, as in AWS.
 pub const PAYLOAD_LIMIT_BYTES: usize = 6 * 1024 * 1024;
@@ -52,6 +52,15 @@ pub struct Function {
     pub max_processes: usize,
     /// Whether one process is started before the first call, and replaced when it dies.
     pub is_warm: bool,
+}
+
+/// Calls a function by name and waits for its answer.
+pub trait Invoke: Send + Sync + 'static {
+    /// Invokes `function` with `event`.
+    ///
+    /// Whoever gives up waiting must not drop the future: as in the cloud, a function that nobody waits for any more
+    /// still runs to its end.
+    fn invoke(&self, function: &str, event: Value) -> BoxFuture<'_, Result<Value, InvokeError>>;
 }
 
 /// The functions of the stack. Clones share the processes.
