@@ -35,6 +35,7 @@ const FILES: &[(&str, &str)] = &embed![
     "014_erasures.sql",
     "015_message_threads.sql",
     "016_call_requests.sql",
+    "017_planner.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

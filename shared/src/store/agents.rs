@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    page::{Page, Request},
+    page::{Listing, Page, Parameter, Request},
 };
 use crate::domain::{
     agent::AgentEvent,
@@ -82,36 +82,23 @@ pub async fn list(
     request: &Request,
 ) -> Result<Option<Page<Agent>>> {
     let user = filter.dialpad_user_id.map(|id| id.0);
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- agents.list
-                 WITH page AS (
-                     SELECT t.*, m.crm_user_id FROM agents t
-                     LEFT JOIN dialpad_user_mappings m ON m.app_id = t.app_id AND m.dialpad_user_id = t.dialpad_user_id
-                     WHERE {MATCHES} AND ($2::timestamptz IS NULL OR (t.created_at, t.id) < ($2, $3))
-                     ORDER BY t.created_at DESC, t.id DESC LIMIT $4 OFFSET $5)
-                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM agents t WHERE {MATCHES}) END AS total, page.*
-                 FROM apps a LEFT JOIN page ON page.app_id = a.id
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[
-                (&app_id.0, Type::UUID),
-                after,
-                id,
-                rows,
-                offset,
-                with_total,
-                (&filter.status, Type::TEXT),
-                (&user, Type::INT8),
-                (&filter.crm_user_id, Type::TEXT),
-                (&filter.call_center_id, Type::TEXT),
-            ],
-        )
-        .await?;
-    Page::read(&rows, request.limit, |row| Ok(Agent::from(row)))
+    let filters: [Parameter<'_>; 4] = [
+        (&filter.status, Type::TEXT),
+        (&user, Type::INT8),
+        (&filter.crm_user_id, Type::TEXT),
+        (&filter.call_center_id, Type::TEXT),
+    ];
+    let listing = Listing {
+        name: "agents.list",
+        columns: "t.*, m.crm_user_id",
+        table: ("agents", "t"),
+        joins: "LEFT JOIN dialpad_user_mappings m ON m.app_id = t.app_id AND m.dialpad_user_id = t.dialpad_user_id",
+        place: ("t.created_at", "t.id"),
+        matches: MATCHES,
+        beside: None,
+        texts: None,
+    };
+    listing.page(db, app_id, request, &filters, |row| Ok(Agent::from(row))).await
 }
 
 /// What is known of these agents.

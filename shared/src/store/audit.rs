@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    page::{Page, Request},
+    page::{Listing, Page, Request},
 };
 use crate::domain::ids::{AppId, new_id};
 
@@ -69,25 +69,18 @@ pub async fn list(
         SELECT id, 'api_key.' || action,
                jsonb_strip_nulls(jsonb_build_object('old_key_hint', old_key_hint, 'new_key_hint', new_key_hint)),
                actor, request_id, performed_at
-        FROM api_key_audit_log WHERE app_id = $1) AS entries
-        WHERE ($7::text IS NULL OR action = $7)";
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- audit.list
-                 WITH page AS (
-                     SELECT * FROM {ENTRIES} AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
-                     ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5)
-                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM {ENTRIES}) END AS total, page.*
-                 FROM apps a LEFT JOIN page ON true
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[(&app_id.0, Type::UUID), after, id, rows, offset, with_total, (&action, Type::TEXT)],
-        )
-        .await?;
-    Page::read(&rows, request.limit, |row| {
+        FROM api_key_audit_log WHERE app_id = $1)";
+    let listing = Listing {
+        name: "audit.list",
+        columns: "*",
+        table: (ENTRIES, "e"),
+        joins: "",
+        place: ("created_at", "id"),
+        matches: "($7::text IS NULL OR action = $7)",
+        beside: None,
+        texts: None,
+    };
+    let entry = |row: &Row| {
         Ok(Entry {
             id: row.get("id"),
             action: row.get("action"),
@@ -96,7 +89,8 @@ pub async fn list(
             request_id: row.get("request_id"),
             created_at: row.get("created_at"),
         })
-    })
+    };
+    listing.page(db, app_id, request, &[(&action, Type::TEXT)], entry).await
 }
 
 /// A change of an app's keys.
@@ -141,22 +135,16 @@ pub async fn keys(
     app_id: AppId,
     request: &Request,
 ) -> Result<Option<Page<KeyEntry>>> {
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            "-- audit.keys
-             WITH page AS (
-                 SELECT id, action, old_key_hint, new_key_hint, actor, request_id, performed_at,
-                        performed_at AS created_at, created_at AS written_at
-                 FROM api_key_audit_log
-                 WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (performed_at, id) < ($2, $3))
-                 ORDER BY performed_at DESC, id DESC LIMIT $4 OFFSET $5)
-             SELECT CASE WHEN $6 THEN (SELECT count(*) FROM api_key_audit_log WHERE app_id = $1) END AS total, page.*
-             FROM apps a LEFT JOIN page ON true
-             WHERE a.id = $1 ORDER BY page.performed_at DESC, page.id DESC",
-            &[(&app_id.0, Type::UUID), after, id, rows, offset, with_total],
-        )
-        .await?;
-    Page::read(&rows, request.limit, |row| Ok(KeyEntry::from(row)))
+    let listing = Listing {
+        name: "audit.keys",
+        columns: "id, action, old_key_hint, new_key_hint, actor, request_id, performed_at, performed_at AS created_at,
+            created_at AS written_at",
+        table: ("api_key_audit_log", "e"),
+        joins: "",
+        place: ("performed_at", "id"),
+        matches: "app_id = $1",
+        beside: None,
+        texts: None,
+    };
+    listing.page(db, app_id, request, &[], |row| Ok(KeyEntry::from(row))).await
 }

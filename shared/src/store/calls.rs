@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Error, Result,
-    page::{Page, Request},
+    page::{Listing, Page, Parameter, Request},
 };
 use crate::domain::{
     call::{Direction, Outcome, Status},
@@ -64,8 +64,8 @@ const COLUMNS: &str = "c.id, c.dialpad_call_id, c.parent_call_id, c.direction, c
     c.outcome, c.dialpad_user_id, m.crm_user_id, c.group_name, c.contact_name, c.started_at, c.connected_at, c.ended_at,
     c.duration_ms, c.recording_url, c.is_voicemail, c.version, c.created_at, c.updated_at";
 
-const WITH_CRM_USER: &str = "calls c
-    LEFT JOIN dialpad_user_mappings m ON m.app_id = c.app_id AND m.dialpad_user_id = c.dialpad_user_id";
+const CRM_USER: &str =
+    "LEFT JOIN dialpad_user_mappings m ON m.app_id = c.app_id AND m.dialpad_user_id = c.dialpad_user_id";
 
 impl TryFrom<&Row> for Call {
     type Error = Error;
@@ -136,7 +136,7 @@ pub struct Filter {
 
 /// The conditions of a [`Filter`], after the five parameters of a page. A parameter that is null drops out when the
 /// statement is planned, which happens anew for each execution of an unnamed statement.
-const MATCHES: &str = "c.app_id = $1 AND c.parent_call_id = c.id
+const MATCHES: &str = "c.app_id = $1 AND c.is_first_leg
     AND ($7::text IS NULL OR c.status = $7)
     AND ($8::text IS NULL OR c.direction = $8)
     AND ($9::text IS NULL OR c.from_number = $9)
@@ -195,49 +195,36 @@ pub async fn list(
     filter: &Filter,
     request: &Request,
 ) -> Result<Option<List>> {
-    let matches = filter.conditions();
     let status = filter.status.map(Status::as_str);
     let direction = filter.direction.map(Direction::as_str);
     let user = filter.dialpad_user_id.map(|id| id.0);
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- calls.list
-                 WITH page AS (
-                     SELECT {COLUMNS} FROM {WITH_CRM_USER} WHERE {matches}
-                       AND ($2::timestamptz IS NULL OR (c.created_at, c.id) < ($2, $3))
-                     ORDER BY c.created_at DESC, c.id DESC LIMIT $4 OFFSET $5)
-                 SELECT coalesce(s.last_seq, 0) AS event_cursor,
-                        CASE WHEN $6 THEN (SELECT count(*) FROM calls c WHERE {matches}) END AS total, page.*
-                 FROM apps a LEFT JOIN app_streams s ON s.app_id = a.id LEFT JOIN page ON true
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[
-                (&app_id.0, Type::UUID),
-                after,
-                id,
-                rows,
-                offset,
-                with_total,
-                (&status, Type::TEXT),
-                (&direction, Type::TEXT),
-                (&filter.from_number, Type::TEXT),
-                (&filter.to_number, Type::TEXT),
-                (&filter.number, Type::TEXT),
-                (&user, Type::INT8),
-                (&filter.crm_user_id, Type::TEXT),
-                (&filter.started_after, Type::TIMESTAMPTZ),
-                (&filter.started_before, Type::TIMESTAMPTZ),
-                (&filter.updated_after, Type::TIMESTAMPTZ),
-                (&filter.has_recording, Type::BOOL),
-                (&filter.has_voicemail, Type::BOOL),
-            ],
-        )
-        .await?;
+    let filters: [Parameter<'_>; 12] = [
+        (&status, Type::TEXT),
+        (&direction, Type::TEXT),
+        (&filter.from_number, Type::TEXT),
+        (&filter.to_number, Type::TEXT),
+        (&filter.number, Type::TEXT),
+        (&user, Type::INT8),
+        (&filter.crm_user_id, Type::TEXT),
+        (&filter.started_after, Type::TIMESTAMPTZ),
+        (&filter.started_before, Type::TIMESTAMPTZ),
+        (&filter.updated_after, Type::TIMESTAMPTZ),
+        (&filter.has_recording, Type::BOOL),
+        (&filter.has_voicemail, Type::BOOL),
+    ];
+    let listing = Listing {
+        name: "calls.list",
+        columns: COLUMNS,
+        table: ("calls", "c"),
+        joins: CRM_USER,
+        place: ("c.created_at", "c.id"),
+        matches: &filter.conditions(),
+        beside: Some("coalesce((SELECT last_seq FROM app_streams WHERE app_id = a.id), 0) AS event_cursor"),
+        texts: None,
+    };
+    let rows = listing.rows(db, app_id, request, &filters).await?;
     let event_cursor = rows.first().map_or(0, |row| row.get("event_cursor"));
-    let page = Page::read(&rows, request.limit, |row| Call::try_from(row))?;
+    let page = listing.read(&rows, request, |row| Call::try_from(row))?;
     Ok(page.map(|page| List { page, event_cursor }))
 }
 
@@ -273,7 +260,7 @@ pub async fn find(
         .query_typed(
             &format!(
                 "-- calls.find
-                 SELECT {COLUMNS} FROM {WITH_CRM_USER}
+                 SELECT {COLUMNS} FROM calls c {CRM_USER}
                  WHERE c.app_id = $1 AND c.parent_call_id = (
                      SELECT parent_call_id FROM calls WHERE app_id = $1 AND (id = $2 OR dialpad_call_id = $3))
                  ORDER BY c.started_at NULLS LAST, c.created_at, c.id"
@@ -303,7 +290,7 @@ pub async fn owner(db: &(impl GenericClient + Sync), app_id: AppId, number: &str
         .query_typed_opt(
             &format!(
                 "-- calls.owner
-                 SELECT c.dialpad_user_id, m.crm_user_id, c.connected_at FROM {WITH_CRM_USER}
+                 SELECT c.dialpad_user_id, m.crm_user_id, c.connected_at FROM calls c {CRM_USER}
                  WHERE c.app_id = $1 AND (c.from_number = $2 OR c.to_number = $2)
                    AND c.dialpad_user_id IS NOT NULL AND c.connected_at IS NOT NULL
                  ORDER BY c.connected_at DESC, c.id DESC LIMIT 1"

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    page::{Page, Request},
+    page::{Listing, Page, Request},
 };
 use crate::domain::ids::{AppId, DialpadId, new_id};
 
@@ -97,26 +97,18 @@ pub async fn list(
         AND ($7::text IS NULL OR $7 = CASE
             WHEN processed_at IS NOT NULL THEN 'processed' WHEN dead_at IS NOT NULL THEN 'dead' ELSE 'pending' END)";
     let state = state.map(State::as_str);
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- deliveries.list
-                 WITH page AS (
-                     SELECT id, event_type, call_id, event_timestamp, received_at AS created_at, processed_at, dead_at,
-                            attempts, due_at, last_error
-                     FROM webhook_events
-                     WHERE {MATCHES} AND ($2::timestamptz IS NULL OR (received_at, id) < ($2, $3))
-                     ORDER BY received_at DESC, id DESC LIMIT $4 OFFSET $5)
-                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM webhook_events WHERE {MATCHES}) END AS total, page.*
-                 FROM apps a LEFT JOIN page ON true
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[(&app_id.0, Type::UUID), after, id, rows, offset, with_total, (&state, Type::TEXT)],
-        )
-        .await?;
-    Page::read(&rows, request.limit, |row| Ok(Delivery::from(row)))
+    let listing = Listing {
+        name: "deliveries.list",
+        columns: "id, event_type, call_id, event_timestamp, received_at AS created_at, processed_at, dead_at, attempts, due_at,
+            last_error",
+        table: ("webhook_events", "e"),
+        joins: "",
+        place: ("received_at", "id"),
+        matches: MATCHES,
+        beside: None,
+        texts: None,
+    };
+    listing.page(db, app_id, request, &[(&state, Type::TEXT)], |row| Ok(Delivery::from(row))).await
 }
 
 /// The statement that makes deliveries pending again where `condition` holds, with a line in the audit trail.

@@ -1,6 +1,9 @@
 //! What the processor reads and writes when it folds events into calls and voicemails, and what it reads for text
-//! messages (`messages` writes those). All of it happens with the app's
-//! stream locked, so nothing here races.
+//! messages (`messages` writes those). All of it happens with the app's stream locked, so nothing here races.
+//!
+//! What is looked up by many ids is looked up id by id (`unnest … LATERAL (… OFFSET 0)`, which Postgres neither flattens nor
+//! reorders): how many rows a tenant has is a guess (`migrations/017`), and where that is too low a plain `= ANY` reads all
+//! of them, once for each batch.
 
 use std::collections::HashMap;
 
@@ -35,9 +38,12 @@ pub async fn links(
     let rows = db
         .query_typed(
             "-- folding.links
-             SELECT dialpad_call_id, conversation FROM call_links
-             WHERE app_id = $1 AND conversation IN (
-                 SELECT conversation FROM call_links WHERE app_id = $1 AND dialpad_call_id = ANY ($2))",
+             SELECT l.dialpad_call_id, l.conversation FROM (
+                 SELECT DISTINCT k.conversation FROM unnest($2::bigint[]) AS u (id), LATERAL (
+                     SELECT conversation FROM call_links WHERE app_id = $1 AND dialpad_call_id = u.id OFFSET 0) AS k
+             ) AS c, LATERAL (
+                 SELECT dialpad_call_id, conversation FROM call_links
+                 WHERE app_id = $1 AND conversation = c.conversation OFFSET 0) AS l",
             &[(&app_id.0, Type::UUID), (&numbers(ids), Type::INT8_ARRAY)],
         )
         .await?;
@@ -73,11 +79,13 @@ pub async fn applied_events(
     let rows = db
         .query_typed(
             "-- folding.applied_events
-             SELECT event_type, payload::text AS payload, received_at FROM webhook_events
-             WHERE app_id = $1 AND call_id = ANY ($2) AND processed_at IS NOT NULL
+             SELECT e.* FROM unnest($2::bigint[]) AS u (id), LATERAL (
+                 SELECT event_type, payload::text AS payload, received_at FROM webhook_events
+                 WHERE app_id = $1 AND call_id = u.id AND processed_at IS NOT NULL OFFSET 0) AS e
              UNION ALL
-             SELECT event_type, payload::text, received_at FROM webhook_events
-             WHERE app_id = $1 AND message_id = ANY ($3) AND processed_at IS NOT NULL",
+             SELECT e.* FROM unnest($3::bigint[]) AS u (id), LATERAL (
+                 SELECT event_type, payload::text, received_at FROM webhook_events
+                 WHERE app_id = $1 AND message_id = u.id AND processed_at IS NOT NULL OFFSET 0) AS e",
             &[
                 (&app_id.0, Type::UUID),
                 (&numbers(legs), Type::INT8_ARRAY),
@@ -120,17 +128,17 @@ pub async fn known(
     let rows = db
         .query_typed(
             "-- folding.known
-             SELECT 'call' AS kind, dialpad_call_id AS dialpad_id, id, NULL AS crm_user_id
-             FROM calls WHERE app_id = $1 AND dialpad_call_id = ANY ($2)
+             SELECT 'call' AS kind, u.id AS dialpad_id, k.id, NULL AS crm_user_id FROM unnest($2::bigint[]) AS u (id), LATERAL (
+                 SELECT id FROM calls WHERE app_id = $1 AND dialpad_call_id = u.id OFFSET 0) AS k
              UNION ALL
-             SELECT 'voicemail', dialpad_call_id, id, NULL
-             FROM voicemails WHERE app_id = $1 AND dialpad_call_id = ANY ($2)
+             SELECT 'voicemail', u.id, k.id, NULL FROM unnest($2::bigint[]) AS u (id), LATERAL (
+                 SELECT id FROM voicemails WHERE app_id = $1 AND dialpad_call_id = u.id OFFSET 0) AS k
              UNION ALL
-             SELECT 'message', dialpad_message_id, id, NULL
-             FROM messages WHERE app_id = $1 AND dialpad_message_id = ANY ($3)
+             SELECT 'message', u.id, k.id, NULL FROM unnest($3::bigint[]) AS u (id), LATERAL (
+                 SELECT id FROM messages WHERE app_id = $1 AND dialpad_message_id = u.id OFFSET 0) AS k
              UNION ALL
-             SELECT 'user', dialpad_user_id, NULL, crm_user_id
-             FROM dialpad_user_mappings WHERE app_id = $1 AND dialpad_user_id = ANY ($4)",
+             SELECT 'user', u.id, NULL, k.crm_user_id FROM unnest($4::bigint[]) AS u (id), LATERAL (
+                 SELECT crm_user_id FROM dialpad_user_mappings WHERE app_id = $1 AND dialpad_user_id = u.id OFFSET 0) AS k",
             &[
                 (&app_id.0, Type::UUID),
                 (&numbers(legs), Type::INT8_ARRAY),

@@ -224,8 +224,10 @@ pub async fn finish(
              UPDATE webhook_events e SET processed_at = $6, call_id = f.call_id, message_id = f.message_id,
                  event_timestamp = f.event_timestamp
              FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[])
-                 AS f (id, call_id, message_id, event_timestamp)
-             WHERE e.app_id = $1 AND e.id = f.id",
+                 AS f (id, call_id, message_id, event_timestamp),
+                 -- Row by row, whatever the planner believes the tenant to have (see `folding`).
+                 LATERAL (SELECT ctid, app_id FROM webhook_events WHERE id = f.id OFFSET 0) AS w
+             WHERE e.ctid = w.ctid AND w.app_id = $1",
             &[
                 (&app_id.0, Type::UUID),
                 (&ids, Type::UUID_ARRAY),
@@ -255,7 +257,9 @@ pub async fn give_up(
     db.execute_typed(
         "-- inbox.give_up
          UPDATE webhook_events e SET dead_at = $4, attempts = e.attempts + 1, last_error = f.reason
-         FROM unnest($2::uuid[], $3::text[]) AS f (id, reason) WHERE e.app_id = $1 AND e.id = f.id",
+         FROM unnest($2::uuid[], $3::text[]) AS f (id, reason),
+             LATERAL (SELECT ctid, app_id FROM webhook_events WHERE id = f.id OFFSET 0) AS w
+         WHERE e.ctid = w.ctid AND w.app_id = $1",
         &[
             (&app_id.0, Type::UUID),
             (&ids, Type::UUID_ARRAY),

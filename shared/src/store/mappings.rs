@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    page::{Page, Request},
+    page::{Listing, Page, Request},
 };
 use crate::domain::ids::{AppId, DialpadId, new_id};
 
@@ -105,25 +105,17 @@ pub async fn list(
     app_id: AppId,
     request: &Request,
 ) -> Result<Option<Page<Mapping>>> {
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- mappings.list
-                 WITH page AS (
-                     SELECT {COLUMNS} FROM dialpad_user_mappings
-                     WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
-                     ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5)
-                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM dialpad_user_mappings WHERE app_id = $1) END AS total,
-                        page.*
-                 FROM apps a LEFT JOIN page ON true
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[(&app_id.0, Type::UUID), after, id, rows, offset, with_total],
-        )
-        .await?;
-    Page::read(&rows, request.limit, |row| Ok(Mapping::from(row)))
+    let listing = Listing {
+        name: "mappings.list",
+        columns: COLUMNS,
+        table: ("dialpad_user_mappings", "m"),
+        joins: "",
+        place: ("created_at", "id"),
+        matches: "app_id = $1",
+        beside: None,
+        texts: None,
+    };
+    listing.page(db, app_id, request, &[], |row| Ok(Mapping::from(row))).await
 }
 
 /// The mapping of a Dialpad user.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Error, Result,
-    page::{Page, Request},
+    page::{Listing, Page, Parameter, Request},
 };
 use crate::domain::{
     call::Direction,
@@ -60,11 +60,8 @@ const COLUMNS: &str =
     "t.id, t.dialpad_message_id, t.thread_id, t.direction, t.from_number, t.to_number, t.text, t.mms, t.mms_url,
     t.status, t.delivery_result, t.dialpad_user_id, m.crm_user_id, t.group_name, t.contact_name, t.sent_at, t.created_at, t.updated_at";
 
-const WITH_CRM_USER: &str = "messages t
-    LEFT JOIN dialpad_user_mappings m ON m.app_id = t.app_id AND m.dialpad_user_id = t.dialpad_user_id";
-
-/// The most bytes of texts that one page reads.
-const MAX_TEXTS: i64 = 4 * 1024 * 1024;
+const CRM_USER: &str =
+    "LEFT JOIN dialpad_user_mappings m ON m.app_id = t.app_id AND m.dialpad_user_id = t.dialpad_user_id";
 
 impl TryFrom<&Row> for Message {
     type Error = Error;
@@ -143,46 +140,29 @@ pub async fn list(
 ) -> Result<Option<Page<Message>>> {
     let direction = filter.direction.map(Direction::as_str);
     let user = filter.dialpad_user_id.map(|id| id.0);
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- messages.list
-                 WITH matching AS (
-                     SELECT {COLUMNS} FROM {WITH_CRM_USER} WHERE {MATCHES}
-                       AND ($2::timestamptz IS NULL OR (t.created_at, t.id) < ($2, $3))
-                     ORDER BY t.created_at DESC, t.id DESC LIMIT $4 OFFSET $5),
-                 measured AS (
-                     SELECT *, count(*) OVER () AS found, coalesce(sum(octet_length(text)) OVER (
-                         ORDER BY created_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-                     FROM matching)
-                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM messages t WHERE {MATCHES}) END AS total, page.*
-                 FROM apps a LEFT JOIN measured page ON page.before < {MAX_TEXTS}
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[
-                (&app_id.0, Type::UUID),
-                after,
-                id,
-                rows,
-                offset,
-                with_total,
-                (&direction, Type::TEXT),
-                (&filter.from_number, Type::TEXT),
-                (&filter.to_number, Type::TEXT),
-                (&filter.number, Type::TEXT),
-                (&user, Type::INT8),
-                (&filter.crm_user_id, Type::TEXT),
-                (&filter.status, Type::TEXT),
-                (&filter.sent_after, Type::TIMESTAMPTZ),
-                (&filter.sent_before, Type::TIMESTAMPTZ),
-                (&filter.thread_id, Type::UUID),
-            ],
-        )
-        .await?;
-    let page = Page::read(&rows, request.limit, |row| Message::try_from(row))?;
-    Ok(page.map(|page| page.cut_short_of(&rows)))
+    let filters: [Parameter<'_>; 10] = [
+        (&direction, Type::TEXT),
+        (&filter.from_number, Type::TEXT),
+        (&filter.to_number, Type::TEXT),
+        (&filter.number, Type::TEXT),
+        (&user, Type::INT8),
+        (&filter.crm_user_id, Type::TEXT),
+        (&filter.status, Type::TEXT),
+        (&filter.sent_after, Type::TIMESTAMPTZ),
+        (&filter.sent_before, Type::TIMESTAMPTZ),
+        (&filter.thread_id, Type::UUID),
+    ];
+    let listing = Listing {
+        name: "messages.list",
+        columns: COLUMNS,
+        table: ("messages", "t"),
+        joins: CRM_USER,
+        place: ("t.created_at", "t.id"),
+        matches: MATCHES,
+        beside: None,
+        texts: Some("text"),
+    };
+    listing.page(db, app_id, request, &filters, |row| Message::try_from(row)).await
 }
 
 /// One message, by our id or Dialpad's.
@@ -196,7 +176,7 @@ pub async fn find(
         .query_typed_opt(
             &format!(
                 "-- messages.find
-                 SELECT {COLUMNS} FROM {WITH_CRM_USER}
+                 SELECT {COLUMNS} FROM messages t {CRM_USER}
                  WHERE t.app_id = $1 AND (t.id = $2 OR t.dialpad_message_id = $3)"
             ),
             &[(&app_id.0, Type::UUID), (&own, Type::UUID), (&dialpad.map(|id| id.0), Type::INT8)],

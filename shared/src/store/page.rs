@@ -7,12 +7,13 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::{
-    Row,
+    GenericClient, Row,
     types::{ToSql, Type},
 };
 use uuid::Uuid;
 
 use super::Result;
+use crate::domain::ids::AppId;
 
 /// The place of a row in a list. Written as 48 hexadecimal digits, which mean nothing to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,102 @@ impl Window {
     }
 }
 
+/// The most bytes of long texts that one page reads, so that neither the function's memory nor its answer overflows.
+const MAX_TEXTS: i64 = 4 * 1024 * 1024;
+
+/// A list of one tenant's: what its statement has of its own.
+pub(super) struct Listing<'a> {
+    /// The function, as the statement's comment names it.
+    pub(super) name: &'static str,
+    /// What a row has; `id` and `created_at` are among it.
+    pub(super) columns: &'a str,
+    /// The table, and what it is called in the statement.
+    pub(super) table: (&'a str, &'a str),
+    /// What is looked up for each row of the page. A join that adds or drops rows does not belong here.
+    pub(super) joins: &'a str,
+    /// The row's place in the list, as the table has it: its time and its id.
+    pub(super) place: (&'a str, &'a str),
+    /// Which rows: `$1` is the tenant, and what a caller filters by begins with `$7`.
+    pub(super) matches: &'a str,
+    /// What the answer says of the tenant besides, if anything; `a` is its row of `apps`.
+    pub(super) beside: Option<&'a str>,
+    /// A column of long texts: the page ends early when there are too many bytes of them.
+    pub(super) texts: Option<&'a str>,
+}
+
+/// A parameter of a statement.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+impl Listing<'_> {
+    /// A page, newest row first. `None`: there is no such app.
+    pub(super) async fn page<T>(
+        &self,
+        db: &(impl GenericClient + Sync),
+        app_id: AppId,
+        request: &Request,
+        filters: &[Parameter<'_>],
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Option<Page<T>>> {
+        let rows = self.rows(db, app_id, request, filters).await?;
+        self.read(&rows, request, read)
+    }
+
+    /// The page's rows, for a list that tells more than them.
+    pub(super) async fn rows(
+        &self,
+        db: &(impl GenericClient + Sync),
+        app_id: AppId,
+        request: &Request,
+        filters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>> {
+        let window = request.window();
+        let mut parameters: Vec<Parameter<'_>> = vec![(&app_id.0, Type::UUID)];
+        parameters.extend(window.parameters());
+        parameters.extend_from_slice(filters);
+        Ok(db.query_typed(&self.statement(), &parameters).await?)
+    }
+
+    /// Reads what [`Self::rows`] gave.
+    pub(super) fn read<T>(
+        &self,
+        rows: &[Row],
+        request: &Request,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Option<Page<T>>> {
+        let page = Page::read(rows, request.limit, read)?;
+        Ok(if self.texts.is_some() { page.map(|page| page.cut_short_of(rows)) } else { page })
+    }
+
+    /// One row with nulls when the page is empty, and none when there is no such app. The page is cut before anything is
+    /// looked up: so a far page costs its rows and not those before it.
+    fn statement(&self) -> String {
+        let Self { name, columns, table: (table, alias), joins, place: (time, id), matches, .. } = self;
+        let beside = self.beside.map(|beside| format!("{beside}, ")).unwrap_or_default();
+        let (measured, fits) = match self.texts {
+            None => (String::new(), "true".to_owned()),
+            Some(column) => (
+                format!(
+                    ", count(*) OVER () AS found, coalesce(sum(octet_length({column})) OVER (
+                        ORDER BY created_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before"
+                ),
+                format!("page.before < {MAX_TEXTS}"),
+            ),
+        };
+        format!(
+            "-- {name}
+             WITH matching AS (
+                 SELECT {columns} FROM (
+                     SELECT * FROM {table} AS {alias} WHERE {matches}
+                       AND ($2::timestamptz IS NULL OR ({time}, {id}) < ($2, $3))
+                     ORDER BY {time} DESC, {id} DESC LIMIT $4 OFFSET $5) AS {alias} {joins}),
+             page AS (SELECT *{measured} FROM matching)
+             SELECT {beside}CASE WHEN $6 THEN (SELECT count(*) FROM {table} AS {alias} WHERE {matches}) END AS total, page.*
+             FROM apps a LEFT JOIN page ON {fits}
+             WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
+        )
+    }
+}
+
 /// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -153,7 +250,7 @@ impl<T> Page<T> {
     }
 
     /// Says that there is more where a statement gave fewer rows than it `found`, lest the page become too large.
-    pub(super) fn cut_short_of(self, rows: &[Row]) -> Self {
+    fn cut_short_of(self, rows: &[Row]) -> Self {
         let found = rows.first().and_then(|row| row.get::<_, Option<i64>>("found")).unwrap_or(0);
         let was_cut = i64::try_from(self.rows.len()).is_ok_and(|read| read < found);
         Self { has_more: self.has_more || was_cut, ..self }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    page::{Page, Request},
+    page::{Listing, Page, Parameter, Request},
 };
 use crate::domain::ids::{AppId, DialpadId, new_id};
 
@@ -49,12 +49,9 @@ const COLUMNS: &str = "v.id, v.dialpad_call_id, c.id AS call_id, v.dialpad_user_
     v.from_number, v.to_number, v.contact_name, v.recording_url, v.transcript, v.duration_ms, v.status, v.created_at,
     v.updated_at";
 
-const WITH_CALL_AND_CRM_USER: &str = "voicemails v
-    LEFT JOIN calls c ON c.app_id = v.app_id AND c.dialpad_call_id = v.dialpad_call_id
+const CALL_AND_CRM_USER: &str =
+    "LEFT JOIN calls c ON c.app_id = v.app_id AND c.dialpad_call_id = v.dialpad_call_id
     LEFT JOIN dialpad_user_mappings m ON m.app_id = v.app_id AND m.dialpad_user_id = v.dialpad_user_id";
-
-/// The most bytes of transcripts that one page reads, so that neither the function's memory nor its answer overflows.
-const MAX_TRANSCRIPTS: i64 = 4 * 1024 * 1024;
 
 impl From<&Row> for Voicemail {
     fn from(row: &Row) -> Self {
@@ -109,41 +106,24 @@ pub async fn list(
     request: &Request,
 ) -> Result<Option<Page<Voicemail>>> {
     let user = filter.dialpad_user_id.map(|id| id.0);
-    let window = request.window();
-    let [after, id, rows, offset, with_total] = window.parameters();
-    let rows = db
-        .query_typed(
-            &format!(
-                "-- voicemails.list
-                 WITH matching AS (
-                     SELECT {COLUMNS} FROM {WITH_CALL_AND_CRM_USER} WHERE {MATCHES}
-                       AND ($2::timestamptz IS NULL OR (v.created_at, v.id) < ($2, $3))
-                     ORDER BY v.created_at DESC, v.id DESC LIMIT $4 OFFSET $5),
-                 measured AS (
-                     SELECT *, count(*) OVER () AS found, coalesce(sum(octet_length(transcript)) OVER (
-                         ORDER BY created_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-                     FROM matching)
-                 SELECT CASE WHEN $6 THEN (SELECT count(*) FROM voicemails v WHERE {MATCHES}) END AS total, page.*
-                 FROM apps a LEFT JOIN measured page ON page.before < {MAX_TRANSCRIPTS}
-                 WHERE a.id = $1 ORDER BY page.created_at DESC, page.id DESC"
-            ),
-            &[
-                (&app_id.0, Type::UUID),
-                after,
-                id,
-                rows,
-                offset,
-                with_total,
-                (&user, Type::INT8),
-                (&filter.received_after, Type::TIMESTAMPTZ),
-                (&filter.received_before, Type::TIMESTAMPTZ),
-                (&filter.status, Type::TEXT),
-                (&filter.number, Type::TEXT),
-            ],
-        )
-        .await?;
-    let page = Page::read(&rows, request.limit, |row| Ok(Voicemail::from(row)))?;
-    Ok(page.map(|page| page.cut_short_of(&rows)))
+    let filters: [Parameter<'_>; 5] = [
+        (&user, Type::INT8),
+        (&filter.received_after, Type::TIMESTAMPTZ),
+        (&filter.received_before, Type::TIMESTAMPTZ),
+        (&filter.status, Type::TEXT),
+        (&filter.number, Type::TEXT),
+    ];
+    let listing = Listing {
+        name: "voicemails.list",
+        columns: COLUMNS,
+        table: ("voicemails", "v"),
+        joins: CALL_AND_CRM_USER,
+        place: ("v.created_at", "v.id"),
+        matches: MATCHES,
+        beside: None,
+        texts: Some("transcript"),
+    };
+    listing.page(db, app_id, request, &filters, |row| Ok(Voicemail::from(row))).await
 }
 
 /// One voicemail.
@@ -152,7 +132,7 @@ pub async fn find(db: &(impl GenericClient + Sync), app_id: AppId, id: Uuid) -> 
         .query_typed_opt(
             &format!(
                 "-- voicemails.find
-                 SELECT {COLUMNS} FROM {WITH_CALL_AND_CRM_USER}
+                 SELECT {COLUMNS} FROM voicemails v {CALL_AND_CRM_USER}
                  WHERE v.app_id = $1 AND v.id = $2 AND v.deleted_at IS NULL"
             ),
             &[(&app_id.0, Type::UUID), (&id, Type::UUID)],
@@ -176,9 +156,7 @@ pub async fn set_status(
                  WITH v AS (
                      UPDATE voicemails SET status = $3, updated_at = CASE WHEN status = $3 THEN updated_at ELSE $4 END
                      WHERE app_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING *)
-                 SELECT {COLUMNS} FROM v
-                 LEFT JOIN calls c ON c.app_id = v.app_id AND c.dialpad_call_id = v.dialpad_call_id
-                 LEFT JOIN dialpad_user_mappings m ON m.app_id = v.app_id AND m.dialpad_user_id = v.dialpad_user_id"
+                 SELECT {COLUMNS} FROM v {CALL_AND_CRM_USER}"
             ),
             &[
                 (&app_id.0, Type::UUID),

@@ -7,6 +7,7 @@ mod dialpad_samples;
 mod messages;
 mod migrations;
 mod postgres;
+mod read_paths;
 mod round_trips;
 mod tls;
 mod walls;
