@@ -63,8 +63,9 @@ async fn look(processor: &Processor) -> Result<(), Error> {
     let now = processor.clock.now();
     let (apps, forgotten) = {
         let db = processor.store.system().await?;
-        let apps = inbox::apps_with_pending(&*db, now).await?;
-        (apps, event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?)
+        let forgotten = event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?;
+        // Committed, since it makes the streams of apps that were inserted by hand.
+        (db.commit_with(inbox::apps_with_pending(&*db, now)).await?, forgotten)
     };
     closings::close_sockets(processor).await?;
     work_on(processor, apps.into_iter().map(|app_id| (app_id, Traces::default()))).await;

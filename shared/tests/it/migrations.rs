@@ -150,3 +150,13 @@ async fn a_database_that_is_away_is_an_error_and_not_a_panic() {
     let error = migrate::apply(&format!("postgres://postgres@127.0.0.1:{port}/postgres")).await.unwrap_err();
     assert!(matches!(error, Error::Connect(_)), "{error}");
 }
+
+#[tokio::test]
+async fn every_time_has_its_zone() {
+    let database = Database::new().await;
+    let sql = "SELECT table_name::text || '.' || column_name::text FROM information_schema.columns
+               WHERE table_schema = 'public' AND data_type = 'timestamp without time zone'";
+    let rows = database.client().await.query(sql, &[]).await.unwrap();
+    let without: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(without, [""; 0]);
+}

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use shared::clock::Clock as _;
 
 use crate::stage::Stage;
 
@@ -143,4 +144,27 @@ async fn every_event_that_was_announced_is_applied_without_the_sweep() {
         assert_eq!(stage.count(pending).await, 0, "round {round}");
     }
     assert_eq!(stage.frames().await.len(), 300);
+}
+
+#[tokio::test]
+async fn more_events_than_a_batch_holds_that_cannot_be_applied_hold_up_neither_their_app_nor_another() {
+    let stage = Stage::new().await;
+    let refuse =
+        "ALTER TABLE calls ADD CONSTRAINT calls_test CHECK (dialpad_call_id NOT BETWEEN 1000 AND 1999)";
+    stage.database.batch_execute(refuse).await.unwrap();
+    for call_id in 1_000..1_060 {
+        stage.insert("ringing", &json!({"state": "ringing", "call_id": "not a number"})).await;
+        stage.insert("ringing", &json!({"state": "ringing", "call_id": call_id})).await;
+    }
+    stage.clock.advance(TimeDelta::seconds(1));
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 7})).await;
+    let other = "WITH a AS (INSERT INTO apps (id, name) VALUES (gen_random_uuid(), 'another') RETURNING id)
+                 INSERT INTO webhook_events (app_id, event_type, payload, received_at, due_at)
+                 SELECT id, 'ringing', '{\"state\":\"ringing\",\"call_id\":8}', $1, $1 FROM a";
+    stage.database.execute(other, &[&stage.clock.now()]).await.unwrap();
+    stage.sweep().await;
+    assert_eq!(stage.count("SELECT count(*) FROM calls WHERE app_id = $1 AND dialpad_call_id = 7").await, 1);
+    assert_eq!(stage.count("SELECT count(*) FROM calls WHERE app_id <> $1 AND dialpad_call_id = 8").await, 1);
+    let kept = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL";
+    assert_eq!(stage.count(kept).await, 120);
 }

@@ -167,3 +167,18 @@ async fn a_call_is_found_by_either_id_and_carries_its_legs() {
         assert_eq!(reply.refusal(404).0, "not_found", "{unknown}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_has_only_just_begun_stands_first() {
+    let server = Server::new().await;
+    let app = prepared(&server).await;
+    server
+        .sql(&format!(
+            "INSERT INTO calls (id, app_id, dialpad_call_id, parent_call_id, status, version, started_at, created_at)
+             SELECT id, '{}', 40, id, 'ringing', 1, NULL, '2026-05-04T10:00Z' FROM (SELECT gen_random_uuid() AS id) AS new",
+            app.id
+        ))
+        .await;
+    assert_eq!(ids(&server.get(&app, "/api/calls").await.expect(200))[0], "40");
+    assert_eq!(ids(&server.get(&app, "/api/calls/active").await.expect(200))[0], "40");
+}

@@ -113,6 +113,11 @@ async fn of_twenty_requests_with_an_expired_token_one_exchanges_it() {
     }
     assert!(states.iter().any(|state| state["data"]["found"].is_object()), "{states:?}");
     assert_eq!(company.refreshes().await, 1);
+    // Dialpad's answer names no company.
+    let state =
+        operate(&company.stage, Method::GET, "dialpad?inspect=false", None).await.body["data"].clone();
+    assert_eq!((&state["company_id"], &state["status"]), (&json!(company.id), &json!("connected")));
+    assert!(state["company_name"].is_string() && state["office_id"].is_string(), "{state}");
 }
 
 #[tokio::test]

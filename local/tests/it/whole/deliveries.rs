@@ -112,3 +112,31 @@ async fn a_rotated_secret_loses_no_delivery() {
     deliver(&stage, 3).await;
     assert_eq!(stage.frames().await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_signed_delivery_is_taken_whatever_its_type_says() {
+    let stage = Stage::new("types").await;
+    let path = format!("/webhooks/dialpad/{}", stage.app.app_id);
+    let types = ["application/jwt; charset=utf-8", "application/JWT", "text/plain", "application/json", ""];
+    for (call_id, kind) in types.into_iter().enumerate() {
+        let payload = json!({"call_id": call_id, "state": "ringing", "event_timestamp": 1}).to_string();
+        let body = jws::sign(&payload, &stage.app.webhook_secret);
+        let header = [("content-type", kind)];
+        let headers = if kind.is_empty() { &header[..0] } else { &header[..] };
+        let answer = stage.client.send(Method::POST, &path, headers, body).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 200, "{kind}: {}", answer.body);
+    }
+    assert_eq!(kept(&stage).await, 5);
+}
+
+#[tokio::test]
+async fn a_long_transcript_is_kept_whole() {
+    let stage = Stage::new("long").await;
+    let transcript = "a word ".repeat(80_000);
+    let payload = json!({"call_id": 1, "state": "transcription", "event_timestamp": 1, "transcription_text": transcript});
+    stage.deliver(&payload).await;
+    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let sql = "SELECT payload->>'transcription_text' FROM webhook_events WHERE app_id = $1";
+    let stored: String = server().database().await.query_one(sql, &[&app_id]).await.unwrap().get(0);
+    assert_eq!(stored, transcript);
+}

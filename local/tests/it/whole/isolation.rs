@@ -67,3 +67,49 @@ async fn a_delivery_that_another_app_signed_is_refused_and_not_kept() {
     let kept: i64 = server().database().await.query_one(kept, &[&app_id]).await.unwrap().get(0);
     assert_eq!(kept, 0);
 }
+
+#[tokio::test]
+async fn what_a_payload_says_of_apps_and_webhooks_changes_none() {
+    let (ours, theirs) = (Stage::new("claims").await, Stage::new("claimed").await);
+    let settings = async || {
+        let apps = "SELECT string_agg(to_jsonb(a)::text, ' ' ORDER BY id) FROM apps a WHERE id = ANY ($1)";
+        let ids: Vec<uuid::Uuid> = [&ours, &theirs].map(|stage| stage.app.app_id.parse().unwrap()).to_vec();
+        server().database().await.query_one(apps, &[&ids]).await.unwrap().get::<_, String>(0)
+    };
+    let before = settings().await;
+    let mut payload = event("ringing", 0, OURS);
+    for (member, value) in [
+        ("app_id", theirs.app.app_id.as_str()),
+        ("organization_id", &theirs.app.app_id),
+        ("webhook_id", "1"),
+        ("hook_url", "https://elsewhere.example"),
+        ("secret", "known to all"),
+    ] {
+        payload[member] = value.into();
+    }
+    ours.deliver(&payload).await;
+    ours.settled().await;
+    assert_eq!(settings().await, before);
+    assert_eq!(ours.get("/api/calls").await["data"].as_array().unwrap().len(), 1);
+    assert_eq!(theirs.get("/api/calls").await["data"], json!([]));
+}
+
+#[tokio::test]
+async fn the_same_message_of_dialpad_in_two_apps_keeps_two_texts() {
+    let (ours, theirs) = (Stage::new("our words").await, Stage::new("their words").await);
+    let message = |text: &str| {
+        json!({"id": 4712, "text": text, "direction": "inbound", "from_number": OURS, "to_number": ["+14155550160"],
+               "created_date": 1_772_470_800_000_i64, "message_status": "pending", "target": {"type": "user", "id": 5}})
+    };
+    for (stage, text) in [(&ours, "ours"), (&theirs, "theirs")] {
+        stage.deliver(&message(text)).await;
+        stage.settled().await;
+    }
+    for (stage, text) in [(&ours, "ours"), (&theirs, "theirs")] {
+        let messages = stage.get("/api/messages").await;
+        assert_eq!(
+            (&messages["data"][0]["text"], messages["data"].as_array().unwrap().len()),
+            (&json!(text), 1)
+        );
+    }
+}
