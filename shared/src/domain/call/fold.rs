@@ -9,7 +9,7 @@ use std::{cmp::Ordering, collections::HashMap};
 use chrono::{DateTime, Utc};
 
 use super::{
-    CallEvent, Leg, State,
+    CallEvent, Leg, Outcome, State,
     joined::Joined,
     moments::{self, Before, Subject},
     walk::Walk,
@@ -58,25 +58,40 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
     let events = in_order(events);
     let mut walk = Walk::default();
     let mut moments = Vec::new();
-    let mut newest = HashMap::new();
+    let mut newest: HashMap<DialpadId, Newest> = HashMap::new();
+    // How each leg has ended by what clients were told last.
+    let mut shown = HashMap::new();
     for event in &events {
         let number = walk.number(event.call_id);
         let before = Before::of(&walk, number, &event.state);
         walk.step(number, event);
         let told = moments::told(&mut walk, number, event, &before);
-        let newest: &mut Newest = newest.entry(event.call_id).or_default();
+        let newest_of_leg = newest.entry(event.call_id).or_default();
         match moments::subject(&event.state, walk.track(number)) {
-            Some(Subject::Call) => newest.call = Some(event.at),
-            Some(Subject::Message) => *newest = Newest { call: Some(event.at), voicemail: Some(event.at) },
-            Some(Subject::Transcript) => newest.voicemail = Some(event.at),
+            Some(Subject::Call) => newest_of_leg.call = Some(event.at),
+            Some(Subject::Message) => {
+                *newest_of_leg = Newest { call: Some(event.at), voicemail: Some(event.at) };
+            }
+            Some(Subject::Transcript) => newest_of_leg.voicemail = Some(event.at),
             None => {}
         }
-        moments.extend(told.into_iter().map(|name| Moment {
-            event: name,
-            at: event.at,
-            what: event.state.clone(),
-            leg: walk.leg(number),
-        }));
+        for name in told {
+            let leg = walk.leg(number);
+            shown.insert(event.call_id, leg.outcome);
+            moments.push(Moment { event: name, at: event.at, what: event.state.clone(), leg });
+        }
+        // An end was told as an answer, and now the leg appears that the call went on as.
+        for other in walk.handed_on_beside(number) {
+            let leg = walk.leg(other);
+            let newest = newest.entry(leg.call_id).or_default();
+            newest.call = newest.call.max(Some(event.at));
+            let is_news = matches!(shown.get(&leg.call_id), Some(Some(outcome)) if *outcome != Outcome::Transferred);
+            if is_news && leg.outcome == Some(Outcome::Transferred) {
+                shown.insert(leg.call_id, leg.outcome);
+                let what = State::parse(Outcome::Transferred.as_str());
+                moments.push(Moment { event: EventName::CallUpdated, at: event.at, what, leg });
+            }
+        }
     }
     let mut legs: Vec<Leg> = walk.legs().collect();
     legs.sort_by_key(|leg| (leg.started_at.is_none(), leg.started_at, leg.call_id));

@@ -17,6 +17,8 @@ pub(super) struct Members {
     pub(super) users: Vec<usize>,
     /// Legs that were answered when they were listed.
     pub(super) answered: Vec<usize>,
+    /// Legs that were handed on when they were listed.
+    pub(super) handed_on: Vec<usize>,
     /// When the newest leg was made.
     pub(super) latest_start: Option<DateTime<Utc>>,
 }
@@ -57,11 +59,12 @@ impl Joined {
         let other_is_larger = self.members[one].size < self.members[other].size;
         let (kept, gone) = if other_is_larger { (other, one) } else { (one, other) };
         self.parent[gone] = kept;
-        let Members { size, users, answered, latest_start } = std::mem::take(&mut self.members[gone]);
+        let Members { size, users, answered, handed_on, latest_start } = std::mem::take(&mut self.members[gone]);
         let members = &mut self.members[kept];
         members.size += size;
         members.users.extend(users);
         members.answered.extend(answered);
+        members.handed_on.extend(handed_on);
         members.latest_start = members.latest_start.max(latest_start);
     }
 }

@@ -27,6 +27,7 @@ impl<'a> Walk<'a> {
             self.tracks[leg].entry_point = Some(entry_point);
         }
         let (was_user, was_answered) = (self.is_users(leg), self.picked_up_at(leg).is_some());
+        let was_handed_on = self.tracks[leg].is_transferred;
         self.tracks[leg].absorb(event);
 
         let (is_user, is_answered) = (self.is_users(leg), self.picked_up_at(leg).is_some());
@@ -39,6 +40,15 @@ impl<'a> Walk<'a> {
         if is_answered && !was_answered {
             members.answered.push(leg);
         }
+        if self.tracks[leg].is_transferred && !was_handed_on {
+            self.joined.members_mut(leg).handed_on.push(leg);
+        }
+    }
+
+    /// The other legs of a conversation that are over and were handed on: what comes later may show to whom.
+    pub(super) fn handed_on_beside(&self, leg: usize) -> Vec<usize> {
+        let handed_on = self.joined.members(leg).handed_on.iter().copied();
+        handed_on.filter(|&other| other != leg && self.tracks[other].is_over()).collect()
     }
 
     /// The number of a leg, by Dialpad's id of it.

@@ -211,6 +211,39 @@ fn a_call_that_is_handed_on_is_transferred_and_the_next_leg_answered() {
 }
 
 #[test]
+fn an_end_that_was_told_as_an_answer_is_corrected_when_the_next_leg_appears() {
+    let mut ada = Line::of_user(1, 0);
+    ada.connect(5000);
+    let connected = ada.says("connected", 5000);
+    ada.end(31_000);
+    ada.0.is_transferred = true;
+    let leaves = ada.says("hangup", 31_000);
+    let mut ben = Line::of_user(2, 33_000);
+    ben.0.master_call_id = Some(DialpadId(1));
+    let rings = ben.says("ringing", 33_000);
+    ben.connect(35_000);
+    let answers = ben.says("connected", 35_000);
+    let events = [connected, leaves, rings, answers];
+    let expected = [
+        "call.started 1",
+        "call.ended 1 answered",
+        "call.ring 2",
+        "call.updated 1 transferred",
+        "call.started 2",
+    ];
+    assert_eq!(one_by_one(&events), expected);
+    assert_eq!(told(&fold(&events).moments), expected);
+    let update = &fold(&events).moments[3];
+    assert_eq!((update.what.as_str(), update.at), ("transferred", events[2].at));
+    // The ringing is late: the answer shows the next leg as well, and nothing is told twice.
+    let [connected, leaves, rings, answers] = events;
+    assert_eq!(
+        one_by_one(&[connected, leaves, answers, rings]),
+        ["call.started 1", "call.ended 1 answered", "call.started 2", "call.updated 1 transferred"]
+    );
+}
+
+#[test]
 fn who_is_handed_a_call_and_does_not_take_it_missed_it() {
     let mut ada = Line::of_user(1, 0);
     ada.connect(5000);
