@@ -68,8 +68,8 @@ pub async fn payloads(db: &(impl GenericClient + Sync), app_id: AppId, digits: &
              UNION
              SELECT id, payload::text FROM webhook_events
              WHERE app_id = $1 AND call_id IS NULL AND message_id IS NULL
-               AND regexp_replace(payload::text, '[^0-9]', '', 'g') LIKE '%' || right($2, 9) || '%'",
-            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT)],
+               AND payload::text ~ $3",
+            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&however_spelled(digits), Type::TEXT)],
         )
         .await?;
     Ok(rows.iter().map(|row| Text { id: row.get("id"), json: row.get("json") }).collect())
@@ -81,11 +81,19 @@ pub async fn frames(db: &(impl GenericClient + Sync), app_id: AppId, digits: &st
         .query_typed(
             "-- erasures.frames
              SELECT id, frame AS json FROM client_events
-             WHERE app_id = $1 AND regexp_replace(frame, '[^0-9]', '', 'g') LIKE '%' || right($2, 9) || '%'",
-            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT)],
+             WHERE app_id = $1 AND frame ~ $2",
+            &[(&app_id.0, Type::UUID), (&however_spelled(digits), Type::TEXT)],
         )
         .await?;
     Ok(rows.iter().map(|row| Text { id: row.get("id"), json: row.get("json") }).collect())
+}
+
+/// An expression for the last nine digits of a number with anything between them that is no digit. No index serves it: a
+/// frame may name a number in any text of any call. But Postgres decides on it while it reads a text once, and without
+/// writing another, so that a week of a busy app's log stays within the time of a statement.
+fn however_spelled(digits: &str) -> String {
+    let last = &digits[digits.len().saturating_sub(9)..];
+    last.split("").filter(|digit| !digit.is_empty()).collect::<Vec<_>>().join("[^0-9]*")
 }
 
 /// Puts payloads in the place of those that named the person.
@@ -203,4 +211,18 @@ pub async fn remembered(
         )
         .await?;
     Ok(rows.iter().map(|row| (row.get("number_hash"), row.get("erased_at"))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_looked_for_by_its_last_digits_however_they_are_spelled() {
+        assert_eq!(
+            however_spelled("14155550160"),
+            "1[^0-9]*5[^0-9]*5[^0-9]*5[^0-9]*5[^0-9]*0[^0-9]*1[^0-9]*6[^0-9]*0"
+        );
+        assert_eq!(however_spelled("1234567").matches("[^0-9]*").count(), 6);
+    }
 }
