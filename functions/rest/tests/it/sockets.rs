@@ -86,6 +86,27 @@ async fn sockets_are_counted_by_app_and_user() {
     assert_eq!(stats, json!({"success": true, "total_connections": 4, "apps": apps}));
 }
 
+/// `$disconnect` is at best effort, and DynamoDB deletes an expired row when it likes, up to days later.
+#[tokio::test]
+async fn a_row_that_nobody_removed_is_no_socket_once_its_time_is_over() {
+    let registry = registry().await;
+    let opened_at = SystemClock.now();
+    let app_id = AppId(uuid::Uuid::new_v4());
+    for (id, user) in [("of the app", None), ("of ann", Some("ann"))] {
+        let crm_user_id = user.map(str::to_owned);
+        let (id, key_id) = (id.to_owned(), "key".to_owned());
+        registry.insert(&Connection { id, app_id, crm_user_id, key_id, opened_at }).await.unwrap();
+    }
+    // API Gateway closes every socket after two hours.
+    for (age, sockets) in [(TimeDelta::minutes(119), 1), (TimeDelta::hours(3), 0)] {
+        let now = opened_at + age;
+        assert_eq!(registry.of_app(app_id, now).await.unwrap().len(), 2 * sockets, "{age}");
+        assert_eq!(registry.of_user(app_id, Some("ann"), now).await.unwrap().len(), sockets, "{age}");
+        assert_eq!(registry.of_user(app_id, None, now).await.unwrap().len(), sockets, "{age}");
+        assert_eq!(registry.all(now).await.unwrap().len(), 2 * sockets, "{age}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_table_the_answer_is_503() {
     let server = Server::new().await;
