@@ -14,6 +14,13 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+impl Error {
+    /// Whether no connection could be had: then nothing else can be done either.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unreachable())
+    }
+}
+
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
         let error_type = match error {

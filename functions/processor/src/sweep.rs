@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use futures_util::future::join;
 use shared::{
     domain::ids::AppId,
     store::{
@@ -30,20 +31,41 @@ pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
         warn!(component = "Processor", error = %Chain(&error), "backlog not measured");
     }
     retention::delete_what_is_due(processor).await;
+    let (outcome, ()) = join(look_until(processor, end), close_sockets_until(processor, end)).await;
+    outcome
+}
+
+/// Looks, and at once again while work is left. What a look takes is bounded, since there are looks to come.
+async fn look_until(processor: &Processor, end: Instant) -> Result<(), Error> {
+    let mut last = None;
     loop {
-        let outcome = look(processor).await;
+        let now = Instant::now();
+        let next = now + processor.config.poll_interval;
+        // The last look ends with the run; one that only looks once takes its time.
+        let until = if end > now { next.min(end) } else { next };
+        let outcome = look(processor, &mut last, until).await;
         processor.metrics.flush(processor.clock.now());
-        let next = Instant::now() + processor.config.poll_interval;
-        if next > end {
-            return outcome;
+        let next = if matches!(outcome, Ok(true)) { now } else { next };
+        if next.max(Instant::now()) > end {
+            return outcome.map(drop);
         }
         if let Err(error) = outcome {
             warn!(component = "Processor", error = %Chain(&error), "sweep failed, looking again");
         }
-        // A revoked key must not see more than a few seconds of events, so sockets are looked at twice as often.
-        tokio::time::sleep_until(next - processor.config.poll_interval / 2).await;
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+/// A revoked key must not see more than a few seconds of events, so sockets are looked at twice as often as events, and
+/// whatever there is to be applied.
+async fn close_sockets_until(processor: &Processor, end: Instant) {
+    loop {
         if let Err(error) = closings::close_sockets(processor).await {
             warn!(component = "Processor", error = %Chain(&error), "sockets not closed, looking again");
+        }
+        let next = Instant::now() + processor.config.poll_interval / 2;
+        if next > end {
+            return;
         }
         tokio::time::sleep_until(next).await;
     }
@@ -59,17 +81,25 @@ async fn measure(processor: &Processor) -> Result<(), Error> {
     Ok(())
 }
 
-async fn look(processor: &Processor) -> Result<(), Error> {
+/// Does what there is to do until that time, beginning behind the app that had the last turn, so that none always comes
+/// after the others. Says whether events are left.
+async fn look(processor: &Processor, last: &mut Option<AppId>, until: Instant) -> Result<bool, Error> {
     let now = processor.clock.now();
-    let (apps, forgotten) = {
+    let (mut apps, forgotten) = {
         let db = processor.store.system().await?;
         let forgotten = event_log::not_handed_over(&*db, now - FORGOTTEN, AT_ONCE).await?;
         // Committed, since it makes the streams of apps that were inserted by hand.
         (db.commit_with(inbox::apps_with_pending(&*db, now)).await?, forgotten)
     };
-    closings::close_sockets(processor).await?;
-    work_on(processor, apps.into_iter().map(|app_id| (app_id, Traces::default()))).await;
-    send_again(processor, forgotten).await
+    send_again(processor, forgotten).await?;
+    // They are sorted by their ids.
+    let behind = apps.partition_point(|app_id| Some(*app_id) <= *last);
+    apps.rotate_left(behind);
+    let mut begun = 0;
+    let turns = apps.iter().take_while(|_| Instant::now() < until).inspect(|_| begun += 1);
+    let is_left = work_on(processor, turns.map(|app_id| (*app_id, Traces::default())), until).await;
+    *last = apps[..begun].last().copied().or(*last);
+    Ok(is_left || begun < apps.len())
 }
 
 async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! One app's events, batch after batch, until none is due.
 
+use std::time::Duration;
+
 use futures_util::future::try_join;
 use shared::{
     clock::Clock,
@@ -8,6 +10,7 @@ use shared::{
     store::{self, Store, event_log, inbox},
     telemetry::{Chain, Metric, Metrics},
 };
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
@@ -17,6 +20,10 @@ use crate::{
     outbox,
     traces::Traces,
 };
+
+/// How long an app is worked on before others get their turn. An app whose events come faster than they are applied would
+/// else keep an invocation for ever, with the messages behind it, until Lambda ends it.
+pub(crate) const TURN: Duration = Duration::from_secs(5);
 
 /// What processing needs; lives as long as the function is warm.
 pub struct Processor {
@@ -45,17 +52,19 @@ impl Processor {
         &self.metrics
     }
 
-    /// Applies the app's due events until there are none, or somebody else does it.
+    /// Applies the app's due events until there are none, somebody else does it, or its turn is over, at `end` at the
+    /// latest. Says whether events are left.
     ///
     /// Whoever finds the app locked leaves it: its event was committed before the lock was released, and the worker that
     /// had the lock looks again after that. So the last look is one without the lock; a look within the transaction could
     /// miss an event that is committed while the transaction ends.
-    pub(crate) async fn work_on(&self, app_id: AppId, traces: &Traces) -> Result<(), Error> {
+    pub(crate) async fn work_on(&self, app_id: AppId, traces: &Traces, end: Instant) -> Result<bool, Error> {
+        let end = end.min(Instant::now() + TURN);
         loop {
             let handed_over = match self.batch(app_id, self.config.batch_size, traces).await {
                 Ok(Batch::Applied(applied)) => self.hand_over(app_id, applied, traces).await,
                 Ok(Batch::NothingDue) => Vec::new(),
-                Ok(Batch::Busy) => return Ok(()),
+                Ok(Batch::Busy) => return Ok(false),
                 Err(error) if error.is_unavailable() => return Err(error.into()),
                 Err(error) => {
                     warn!(component = "Processor", %app_id, error = %Chain(&error), "batch failed, its events go one by one");
@@ -63,8 +72,9 @@ impl Processor {
                     Vec::new()
                 }
             };
-            if !self.mark_and_look(app_id, &handed_over).await? {
-                return Ok(());
+            let is_pending = self.mark_and_look(app_id, &handed_over).await?;
+            if !is_pending || Instant::now() >= end {
+                return Ok(is_pending);
             }
         }
     }

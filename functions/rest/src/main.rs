@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
-    let store = Store::new(&Settings::new(config.database_url.expose()))?;
+    let store = Store::new(&Settings::for_requests(config.database_url.expose()))?;
     let aws = aws::config().await;
     let registry = config.connections_table.as_ref().map(|table| Registry::new(&aws, table));
     let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
     let sockets = Sockets {
-        store: Store::new(&Settings::new(config.database_url.expose()))?,
+        store: Store::new(&Settings::for_requests(config.database_url.expose()))?,
         registry: Registry::new(&aws::config().await, &config.connections_table),
         clock: Box::new(SystemClock),
         allow_api_key_in_url: config.allow_api_key_in_url,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool::managed::{Object, Pool, PoolError, Timeouts};
+use deadpool_postgres::Runtime;
 use tokio_postgres::Client;
 
-use super::{Error, Result, session, tls};
+use super::{Error, Result, session::Manager, tls};
 use crate::config::Secret;
 
 /// How to reach the database.
@@ -19,10 +20,12 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// After this long without use a connection must prove that it lives: the function may have been frozen.
     pub trusted_for: Duration,
+    /// How long a transaction may take until its connection is given up: longer than Postgres lets a statement run.
+    pub transaction_time: Duration,
 }
 
 impl Settings {
-    /// One connection, two seconds.
+    /// One connection, two seconds to connect, fifteen for a transaction.
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self {
@@ -30,7 +33,15 @@ impl Settings {
             connections: 1,
             connect_timeout: Duration::from_secs(2),
             trusted_for: Duration::from_secs(1),
+            transaction_time: Duration::from_secs(15),
         }
+    }
+
+    /// The same for a function whose caller waits: what takes longer than seven seconds is given up while there is time
+    /// to say so.
+    #[must_use]
+    pub fn for_requests(url: &str) -> Self {
+        Self { transaction_time: Duration::from_secs(7), ..Self::new(url) }
     }
 
     /// With this many connections.
@@ -44,7 +55,8 @@ impl Settings {
 /// The way to the database; made once, at start. It connects when first used.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: Pool,
+    pool: Pool<Manager>,
+    pub(super) transaction_time: Duration,
 }
 
 impl Store {
@@ -52,12 +64,8 @@ impl Store {
     pub fn new(settings: &Settings) -> Result<Self> {
         let (mut config, tls) = tls::read(settings.url.expose())?;
         config.connect_timeout(settings.connect_timeout);
-        let manager =
-            Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(Manager { config, tls, trusted_for: settings.trusted_for })
             .max_size(settings.connections)
-            .post_create(session::has_schema())
-            .pre_recycle(session::is_alive(settings.trusted_for))
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(settings.connect_timeout),
@@ -66,12 +74,18 @@ impl Store {
             })
             .build()
             .map_err(|error| Error::Configuration(Box::new(error)))?;
-        Ok(Self { pool })
+        Ok(Self { pool, transaction_time: settings.transaction_time })
     }
 
     /// A connection, new or used before.
-    pub(super) async fn connection(&self) -> Result<Object> {
-        self.pool.get().await.map_err(session::refusal)
+    pub(super) async fn connection(&self) -> Result<Object<Manager>> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(refusal) => refusal,
+            other @ (PoolError::Timeout(_)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_)) => Error::connect(other),
+        })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
 use crate::telemetry::Chain;
@@ -18,7 +17,7 @@ pub enum Error {
     Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No connection could be had.
     #[error("connect to the database")]
-    Connect(#[source] PoolError),
+    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The migrations of this release have not been applied yet.
     #[error("use a database whose schema is at version {0}")]
     SchemaTooOld(String),
@@ -73,6 +72,10 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 impl Error {
+    pub(super) fn connect(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Connect(Box::new(error))
+    }
+
     /// Whether the database is away or overloaded: the same request may succeed later, untouched.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
@@ -85,6 +88,12 @@ impl Error {
                     || error.code().map_or_else(|| is_io(error), is_transient)
             }
         }
+    }
+
+    /// Whether nothing can be asked at all, so that another request will not fare better.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::SchemaTooOld(_))
     }
 
     /// Whether the database lacks what this release's migrations bring. Of a schema that was made with psql no version is
@@ -120,7 +129,8 @@ fn is_io(error: &tokio_postgres::Error) -> bool {
 }
 
 fn is_transient(code: &SqlState) -> bool {
-    // 08 connection exception, 40 transaction rollback, 53 insufficient resources, 55 object in use (lock time-out),
-    // 57 operator intervention (shutdown, statement time-out), 58 system error.
-    ["08", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
+    // 08 connection exception, 25 transaction state (idle for too long, read only after a fail-over), 40 transaction
+    // rollback, 53 insufficient resources, 55 object in use (lock time-out), 57 operator intervention (shutdown, statement
+    // time-out), 58 system error.
+    ["08", "25", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
 }

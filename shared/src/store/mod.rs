@@ -28,6 +28,7 @@ pub mod limits;
 pub mod mappings;
 pub mod messages;
 pub mod page;
+mod patience;
 pub mod retention;
 mod session;
 pub mod tickets;

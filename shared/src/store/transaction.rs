@@ -12,11 +12,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use deadpool_postgres::Object;
+use deadpool::managed::Object;
 use futures_util::{FutureExt as _, StreamExt as _, future::try_join};
 use tokio_postgres::{Client, SimpleQueryStream};
 
-use super::{Error, Result, Store};
+use super::{Error, Result, Store, session::Manager};
 use crate::{domain::ids::AppId, telemetry::Chain};
 
 /// How long a transaction may wait for a lock, run a statement, and sit idle.
@@ -41,6 +41,7 @@ impl Store {
 
     async fn begin(&self, role: &'static str, app_id: Option<AppId>) -> Result<Transaction> {
         let connection = self.connection().await?;
+        connection.patience.begin(self.transaction_time);
         let app = app_id.map(|AppId(id)| format!("SET LOCAL cti.app_id = '{id}'; ")).unwrap_or_default();
         // Sent, not awaited: were it refused, so would be every statement after it.
         let begun =
@@ -53,7 +54,7 @@ impl Store {
 /// A transaction. It is rolled back unless it is committed; statements go to the client that it stands for.
 pub struct Transaction {
     /// There until the transaction is dropped or discarded.
-    connection: Option<Object>,
+    connection: Option<Object<Manager>>,
     is_open: AtomicBool,
 }
 
@@ -105,8 +106,9 @@ impl Deref for Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if self.connection.is_some() {
+        if let Some(connection) = &self.connection {
             self.end("ROLLBACK");
+            connection.patience.end();
         }
     }
 }

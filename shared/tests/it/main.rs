@@ -9,5 +9,6 @@ mod migrations;
 mod postgres;
 mod read_paths;
 mod round_trips;
+mod silence;
 mod tls;
 mod walls;

@@ -8,3 +8,4 @@ mod races;
 mod retention;
 mod samples;
 mod stage;
+mod turns;

@@ -100,6 +100,30 @@ async fn an_event_whose_wake_up_found_the_app_busy_is_applied_by_the_worker_that
     assert_eq!(stage.frames().await.len(), 2);
 }
 
+/// The commit is sent and never answered, as when the database's machine is gone. Postgres's own limits are not there to end
+/// it: the gate has none, and what is said of the transaction cannot arrive.
+#[tokio::test]
+async fn a_commit_that_is_never_answered_ends_the_work_and_is_no_failure_of_the_events() {
+    let stage = Stage::reaching(|settings| settings.transaction_time = Duration::from_millis(500)).await;
+    let gate = Gate::before_commits(&stage).await;
+    stage.insert("ringing", &ringing(1)).await;
+    gate.shut().await;
+    tokio::time::timeout(Duration::from_secs(5), stage.wake()).await.expect("the connection is given up");
+    let untouched = "SELECT count(*) FROM webhook_events
+                     WHERE app_id = $1 AND processed_at IS NULL AND attempts = 0 AND due_at = received_at";
+    assert_eq!(stage.count(untouched).await, 1);
+    gate.open().await;
+    // The session of the first try may yet commit; whoever comes second finds the event applied or the app locked.
+    let applied = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NOT NULL";
+    let wait = async {
+        while stage.count(applied).await == 0 {
+            stage.wake().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+    assert_eq!(stage.frames().await.len(), 1);
+}
+
 /// The states of a call, and what is left of it.
 const STATES: [&str; 5] = ["ringing", "connected", "hold", "connected", "hangup"];
 

@@ -36,6 +36,15 @@ impl Stage {
 
     /// One whose event log and deliveries are kept this many days.
     pub(crate) async fn keeping(log_days: &str, delivery_days: &str) -> Self {
+        Self::set(log_days, delivery_days, |_| {}).await
+    }
+
+    /// One that reaches its database otherwise.
+    pub(crate) async fn reaching(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::set("7", "30", change).await
+    }
+
+    async fn set(log_days: &str, delivery_days: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let owner = Database::new().await;
         let (queues, endpoint) = queues().await;
         let url = format!("{endpoint}/000000000000/{}", queues.queue("PushQueue").unwrap().definition().name);
@@ -47,8 +56,10 @@ impl Stage {
             ("EVENT_LOG_RETENTION_DAYS", log_days),
             ("DELIVERY_RETENTION_DAYS", delivery_days),
         ]);
+        let mut settings = Settings::new(owner.url()).with_connections(2);
+        change(&mut settings);
         let processor = Processor::new(
-            Store::new(&Settings::new(owner.url()).with_connections(2)).unwrap(),
+            Store::new(&settings).unwrap(),
             Queue::new(&aws_config(&endpoint).await, &url),
             Box::new(clock.clone()),
             Config::from_env(&env).unwrap(),
