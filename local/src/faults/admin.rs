@@ -1,5 +1,7 @@
 //! `/_local/faults` on the AWS port: what is in force, changed while the stack runs, and single acts.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     body::Bytes,
@@ -126,7 +128,7 @@ async fn act(State(actors): State<Actors>, body: Bytes) -> Result<Response, Wron
     let members = object(&body)?;
     let text = |name: &str| members.get(name).and_then(Document::as_str).unwrap_or_default();
     let (known, act): (&[&str], _) = match text("act") {
-        "kill" => (&["act", "function"], kill(&actors, text("function"))),
+        "kill" => (&["act", "function", "moment"], kill(&actors, text("function"), members.get("moment"))),
         "database" => (&["act", "access"], reach(&actors, text("access"))),
         _ => (&["act"], Err(Wrong::field("/act", "expected kill or database"))),
     };
@@ -139,13 +141,28 @@ async fn act(State(actors): State<Actors>, body: Bytes) -> Result<Response, Wron
 
 type Act = Box<dyn FnOnce() -> Document + Send>;
 
-fn kill(actors: &Actors, function: &str) -> Result<Act, Wrong> {
+/// How far into an invocation a process is killed that is to be killed during one: half of this.
+const INTO: Duration = Duration::from_millis(4);
+
+/// Kills all processes of a function now, or the one that gets its next invocation, at a moment of it.
+fn kill(actors: &Actors, function: &str, moment: Option<&Document>) -> Result<Act, Wrong> {
     actors.check(Kind::KillDuring).map_err(|detail| Wrong::field("/act", detail))?;
     if !actors.lambda.knows(function) {
         return Err(Wrong::field("/function", format!("there is no function {function:?}")));
     }
     let (lambda, function) = (actors.lambda.clone(), function.to_owned());
-    Ok(Box::new(move || json!({ "killed": lambda.kill(&function) })))
+    let kind = match moment.map(Document::as_str) {
+        None => return Ok(Box::new(move || json!({ "killed": lambda.kill(&function) }))),
+        Some(Some("before")) => Kind::KillBefore,
+        Some(Some("during")) => Kind::KillDuring,
+        Some(Some("after")) => Kind::KillAfter,
+        Some(_) => return Err(Wrong::field("/moment", "expected before, during or after")),
+    };
+    let faults = actors.faults.clone();
+    Ok(Box::new(move || {
+        faults.strike_next(kind, &function, INTO);
+        json!({ "next": kind.name(), "function": function })
+    }))
 }
 
 fn reach(actors: &Actors, access: &str) -> Result<Act, Wrong> {

@@ -48,6 +48,8 @@ struct State {
     in_force: InForce,
     chance: Chance,
     buckets: BTreeMap<Kind, Bucket>,
+    /// Faults that strike once, at the next chance, and where.
+    next: Vec<(Kind, String, Strike)>,
     injected: BTreeMap<&'static str, u64>,
 }
 
@@ -80,14 +82,20 @@ impl Faults {
     /// Replaces what is in force. With a seed a new run begins: draws and counts start again.
     pub fn set(&self, in_force: InForce, seed: Option<u64>) {
         let mut state = self.lock();
-        let kinds = in_force.keys().fold(0, |kinds, kind| kinds | kind.bit());
         state.buckets.clear();
         state.in_force = in_force;
         if let Some(seed) = seed {
             state.chance = Chance::new(seed);
             state.injected.clear();
         }
-        self.shared.kinds.store(kinds, Ordering::Release);
+        self.shared.kinds.store(state.kinds(), Ordering::Release);
+    }
+
+    /// Has a fault strike once at this place, the next time it could, in the middle of the time it may last.
+    pub fn strike_next(&self, kind: Kind, place: &str, lasting: Duration) {
+        let mut state = self.lock();
+        state.next.push((kind, place.to_owned(), Strike { lasting, fraction: 0.5 }));
+        self.shared.kinds.store(state.kinds(), Ordering::Release);
     }
 
     /// What is in force.
@@ -124,6 +132,10 @@ impl Faults {
             return None;
         }
         let mut state = self.lock();
+        let is_next = |(next, at, _): &(Kind, String, Strike)| (*next, at.as_str()) == (kind, place);
+        if let Some(index) = state.next.iter().position(is_next) {
+            return Some(state.next.remove(index).2);
+        }
         let Value::Share { share, lasting } = *state.in_force.get(&kind)? else { return None };
         let (is_struck, fraction) = state.chance.draw(kind, place, share);
         is_struck.then_some(Strike { lasting, fraction })
@@ -156,6 +168,14 @@ impl Faults {
     /// No code panics while it holds the lock, so a poisoned one cannot happen.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A bit for each kind that may strike.
+    fn kinds(&self) -> u32 {
+        let next = self.next.iter().map(|(kind, ..)| kind);
+        self.in_force.keys().chain(next).fold(0, |kinds, kind| kinds | kind.bit())
     }
 }
 
@@ -200,6 +220,18 @@ mod tests {
         assert_eq!(faults.injected(), BTreeMap::from([("post-gone", 200)]));
         faults.set(InForce::new(), Some(1));
         assert_eq!(faults.injected(), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_strikes_next_strikes_once_and_there() {
+        let faults = Faults::default();
+        faults.strike_next(Kind::KillAfter, "rest", Duration::from_secs(1));
+        assert_eq!(faults.strike(Kind::KillAfter, "webhook"), None);
+        assert_eq!(faults.strike(Kind::KillBefore, "rest"), None);
+        let strike = faults.strike(Kind::KillAfter, "rest").unwrap();
+        assert_eq!(strike.moment(), Duration::from_millis(500));
+        assert_eq!(faults.strike(Kind::KillAfter, "rest"), None);
+        assert_eq!(faults.injected(), BTreeMap::from([("kill-after", 1)]));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Ledger {
     pub(super) refused: u64,
     /// The slowest answer of 200.
     pub(super) slowest: Duration,
+    /// Answers of 200 that took longer than two seconds, which is what a delivery has while the database is away.
+    pub(super) slow: u64,
     /// Answers of 200 that took longer than Dialpad waits.
     pub(super) too_late: u64,
 }
@@ -57,6 +59,7 @@ impl Ledger {
         self.swapped += other.swapped;
         self.calls += other.calls;
         self.refused += other.refused;
+        self.slow += other.slow;
         self.too_late += other.too_late;
         self.slowest = self.slowest.max(other.slowest);
     }

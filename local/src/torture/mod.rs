@@ -15,7 +15,8 @@ use std::{io, time::Duration};
 use clap::Args;
 use tokio::time::Instant;
 
-use self::{report::Report, schedule::Schedule, stage::Stage};
+pub use self::reconcile::COUNTS;
+use self::{reconcile::During, report::Report, schedule::Schedule, stage::Stage};
 use crate::{client, console};
 
 /// How long the stack may take to become quiet after the last fault.
@@ -45,6 +46,10 @@ pub struct Arguments {
     /// The visibility timeout of every queue: how long a message of a killed function stays away
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     visibility_seconds: u64,
+    /// Instead of all faults one: the database is away for so long, half of it refusing and half of it silent, and every
+    /// delivery has to be answered 200 within two seconds
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "plan"])]
+    outage: Option<u64>,
     /// Print what is planned, and end
     #[arg(long)]
     plan: bool,
@@ -82,7 +87,12 @@ pub enum Error {
 
 /// Tortures, compares, prints a table; an error if anything was lost, doubled or wrong.
 pub async fn run(arguments: Arguments) -> Result<(), Error> {
-    let length = Duration::from_secs_f64(arguments.minutes * 60.0);
+    let outage = arguments.outage.map(Duration::from_secs);
+    // Calls come in before and after the outage too.
+    let length = outage.map_or_else(
+        || Duration::from_secs_f64(arguments.minutes * 60.0),
+        |outage| saboteur::BEFORE_OUTAGE + outage + saboteur::AFTER_OUTAGE,
+    );
     if arguments.plan {
         for line in Schedule::new(arguments.seed).within(length) {
             console::line(&line);
@@ -93,14 +103,18 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     console::progress(&format!("{} apps, seed {}", arguments.apps, arguments.seed));
     let started = Instant::now();
     let traffic = traffic::start(&stage, &arguments, started + length);
-    let broken = saboteur::work(&mut stage, arguments.seed, started + length, || traffic.is_over()).await?;
+    let broken = match outage {
+        Some(outage) => saboteur::outage(&stage, outage).await?,
+        None => saboteur::work(&mut stage, arguments.seed, started + length, || traffic.is_over()).await?,
+    };
     let ledger = traffic.finish().await?;
     let took = started.elapsed();
 
     console::progress("the faults are over; waiting until it is quiet");
     stage.calm().await?;
     let quiet = stage.quiet(PATIENCE).await?;
-    let violations = reconcile::all(&stage, &ledger, quiet, PATIENCE).await?;
+    let during = if outage.is_some() { During::Outage { killed: broken.killed } } else { During::Faults };
+    let violations = reconcile::all(&stage, &ledger, during, quiet, PATIENCE).await?;
     let measures = measures::take(&stage, &broken.returns).await?;
     let struck = stage.struck().await?;
     let report =

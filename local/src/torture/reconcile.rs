@@ -13,6 +13,19 @@ use super::{
 };
 use crate::follow::witness::{Difference, Logged};
 
+/// What the calls came in under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum During {
+    /// Faults of every kind: what is not answered 200 is delivered again.
+    Faults,
+    /// The database alone is away: every delivery has to be answered 200, and at once, but for those that a process was
+    /// at when it was killed.
+    Outage {
+        /// How many processes were.
+        killed: u64,
+    },
+}
+
 /// How many places are named of those that are wrong.
 const NAMED: usize = 5;
 
@@ -35,8 +48,8 @@ impl Violations {
     }
 }
 
-/// What of one app is counted in the database; every number should be nothing.
-const COUNTS: [(&str, &str); 6] = [
+/// What of one app is counted in the database, by name; `$1` is the app, and every number should be nothing.
+pub const COUNTS: [(&str, &str); 6] = [
     (
         "stored events that are not applied",
         "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL",
@@ -73,6 +86,7 @@ const COUNTS: [(&str, &str); 6] = [
 pub(super) async fn all(
     stage: &Stage,
     ledger: &Ledger,
+    during: During,
     is_quiet: bool,
     patience: Duration,
 ) -> Result<Violations, Error> {
@@ -80,6 +94,10 @@ pub(super) async fn all(
     let mut violations = Violations::default();
     violations.add("no quiet after the faults", u64::from(!is_quiet));
     violations.add("deliveries refused with 4xx", ledger.refused);
+    if let During::Outage { killed } = during {
+        violations.add("deliveries answered after more than 2 s", ledger.slow);
+        violations.add("deliveries not answered 200 at once", ledger.again.saturating_sub(killed));
+    }
     violations.add("deliveries in the dead-letter queue", stage.held("EventDeadLetterQueue").await?);
     let end = Instant::now() + patience;
     for (number, watched) in stage.apps.iter().enumerate() {

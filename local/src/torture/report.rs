@@ -22,7 +22,7 @@ pub(super) struct Report {
 impl Report {
     /// Prints three tables: the traffic, the faults, the violations.
     pub(super) fn print(&self) {
-        let Ledger { answered, again, doubled, swapped, calls, slowest, too_late, .. } = &self.ledger;
+        let Ledger { answered, again, doubled, swapped, calls, slowest, slow, too_late, .. } = &self.ledger;
         let unique: usize = self.ledger.taken.iter().map(std::collections::HashSet::len).sum();
         let title = format!("seed {}, {:.1} minutes", self.seed, self.took.as_secs_f64() / 60.0);
         heading(&title);
@@ -32,6 +32,7 @@ impl Report {
         row("sent twice on purpose", *doubled);
         row("sent out of order on purpose", *swapped);
         row("made again after a 5xx or no answer", *again);
+        row("answered 200 after more than 2 s", *slow);
         row("answered 200 after more than 5 s", *too_late);
         time("slowest answer of 200", *slowest);
         for (name, taken) in &self.measures.0 {

@@ -1,6 +1,6 @@
 //! Does what is scheduled.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -13,6 +13,10 @@ use super::{
     stage::Stage,
 };
 
+/// How long calls come in before the one long outage, and after it.
+pub(super) const BEFORE_OUTAGE: Duration = Duration::from_secs(5);
+pub(super) const AFTER_OUTAGE: Duration = Duration::from_secs(5);
+
 /// What was broken on schedule.
 #[derive(Debug, Default)]
 pub(super) struct Broken {
@@ -20,6 +24,8 @@ pub(super) struct Broken {
     pub(super) times: BTreeMap<&'static str, u64>,
     /// When the database was there again after it had been away.
     pub(super) returns: Vec<DateTime<Utc>>,
+    /// How many processes were killed that may have been at a delivery, which then has no answer.
+    pub(super) killed: u64,
 }
 
 /// The same as always, and queues that take nothing.
@@ -43,7 +49,7 @@ pub(super) async fn work(
             if is_over() || Instant::now() >= end {
                 return Ok(broken);
             }
-            sleep((at - Instant::now()).min(std::time::Duration::from_millis(100))).await;
+            sleep((at - Instant::now()).min(Duration::from_millis(100))).await;
         }
         tracing::info!(?act, "breaking");
         *broken.times.entry(act.name()).or_default() += 1;
@@ -52,6 +58,25 @@ pub(super) async fn work(
             broken.returns.push(SystemClock.now());
         }
     }
+}
+
+/// Takes the database away for so long: first it refuses, then it is silent. Twice all processes that take deliveries are
+/// killed, so that others take them that have never seen the database.
+pub(super) async fn outage(stage: &Stage, length: Duration) -> Result<Broken, Error> {
+    let mut broken = Broken::default();
+    sleep(BEFORE_OUTAGE).await;
+    for (access, act) in [("refuse", Act::Refuse(length / 2)), ("hang", Act::Hang(length / 2))] {
+        tracing::info!(?act, "breaking");
+        *broken.times.entry(act.name()).or_default() += 1;
+        stage.act(json!({ "act": "database", "access": access })).await?;
+        sleep(length / 4).await;
+        broken.killed += stage.kill("webhook").await?;
+        sleep(length / 4).await;
+    }
+    stage.act(json!({ "act": "database", "access": "open" })).await?;
+    broken.returns.push(SystemClock.now());
+    sleep(AFTER_OUTAGE).await;
+    Ok(broken)
 }
 
 async fn perform(stage: &mut Stage, act: Act) -> Result<(), Error> {

@@ -85,7 +85,7 @@ impl Stage {
             apps.push(Watched { app, witnesses });
         }
         let stage = Self { client, apps, storm, aws, folder, postgres: Some(postgres), database_url, server };
-        stage.put(Some(arguments.seed), &STEADY).await?;
+        stage.put(Some(arguments.seed), if arguments.outage.is_some() { &[] } else { &STEADY }).await?;
         Ok(stage)
     }
 
@@ -106,6 +106,13 @@ impl Stage {
     /// Has something happen at once.
     pub(super) async fn act(&self, act: Value) -> Result<(), client::Error> {
         self.ask(Method::POST, "/_local/faults/acts", &act).await.map(drop)
+    }
+
+    /// Kills all processes of a function; the answer is how many there were.
+    pub(super) async fn kill(&self, function: &str) -> Result<u64, client::Error> {
+        let act = json!({ "act": "kill", "function": function });
+        let answer = self.ask(Method::POST, "/_local/faults/acts", &act).await?;
+        Ok(answer["killed"].as_u64().unwrap_or(0))
     }
 
     /// How often each fault has struck.

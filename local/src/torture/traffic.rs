@@ -32,6 +32,8 @@ const DISORDER: f64 = 0.05;
 const ANSWER: Duration = Duration::from_secs(35);
 /// Dialpad gives up on an answer after this.
 const DIALPADS_PATIENCE: Duration = Duration::from_secs(5);
+/// What a delivery has while the database is away.
+const OUTAGES_PATIENCE: Duration = Duration::from_secs(2);
 /// The pauses before a delivery is made again: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -147,6 +149,7 @@ async fn deliver(client: &Client, app: &App, number: usize, payload: &Value, led
             Ok(Ok(answer)) if answer.status.is_success() => {
                 ledger.answered += 1;
                 ledger.slowest = ledger.slowest.max(asked.elapsed());
+                ledger.slow += u64::from(asked.elapsed() > OUTAGES_PATIENCE);
                 ledger.too_late += u64::from(asked.elapsed() > DIALPADS_PATIENCE);
                 ledger.taken[number].insert(key);
                 return;

@@ -12,7 +12,31 @@ use shared::{
 use super::{
     folder::Folder,
     server::{PATIENCE, Server, eventually},
+    trial::Trial,
 };
+
+#[tokio::test]
+async fn a_delivery_that_neither_database_nor_queue_takes_is_answered_503_and_taken_when_it_comes_again() {
+    let mut trial = Trial::start().await;
+    trial.calls(1).await;
+    trial.faults(json!({ "queue-refuse": 1 })).await;
+    trial.act(json!({ "act": "database", "access": "refuse" })).await;
+    let payload = &Scenario::Outbound.payloads(SystemClock.now())[0];
+    let sent = Instant::now();
+    let answer = trial.client.deliver(&trial.app, payload).await.unwrap();
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["code"]),
+        (503, &json!("unavailable")),
+        "{}",
+        answer.body
+    );
+    assert!(sent.elapsed() < Duration::from_secs(5), "Dialpad waits no longer: {:?}", sent.elapsed());
+    trial.act(json!({ "act": "database", "access": "open" })).await;
+    trial.deliver(payload).await;
+    trial.delivered += 1;
+    // Its wake-up was refused too: the sweep finds it.
+    trial.recovered().await;
+}
 
 #[tokio::test]
 async fn deliveries_of_an_outage_are_answered_at_once_and_pushed_after_it() {

@@ -42,6 +42,17 @@ async fn a_short_torture_finds_nothing_lost_doubled_or_wrong() {
 }
 
 #[tokio::test]
+async fn an_outage_loses_no_delivery_and_leaves_none_waiting() {
+    let arguments = ["--outage", "8", "--apps", "2", "--calls", "3", "--visibility-seconds", "3"];
+    let (is_well, table, said) = torture(&arguments).await;
+    assert!(is_well, "{table}\n{said}");
+    assert!(count(&table, "deliveries answered 200") > 10, "{table}");
+    for outage in ["database refuses", "database hangs"] {
+        assert_eq!(count(&table, outage), 1, "{table}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_seed_plans_the_same_faults() {
     let plan = async |seed: &str| {
         let (is_well, plan, said) = torture(&["--plan", "--minutes", "10", "--seed", seed]).await;

@@ -85,7 +85,8 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
             let leg = walk.leg(other);
             let newest = newest.entry(leg.call_id).or_default();
             newest.call = newest.call.max(Some(event.at));
-            let is_news = matches!(shown.get(&leg.call_id), Some(Some(outcome)) if *outcome != Outcome::Transferred);
+            let is_news =
+                matches!(shown.get(&leg.call_id), Some(Some(outcome)) if *outcome != Outcome::Transferred);
             if is_news && leg.outcome == Some(Outcome::Transferred) {
                 shown.insert(leg.call_id, leg.outcome);
                 let what = State::parse(Outcome::Transferred.as_str());

@@ -59,7 +59,8 @@ impl Joined {
         let other_is_larger = self.members[one].size < self.members[other].size;
         let (kept, gone) = if other_is_larger { (other, one) } else { (one, other) };
         self.parent[gone] = kept;
-        let Members { size, users, answered, handed_on, latest_start } = std::mem::take(&mut self.members[gone]);
+        let Members { size, users, answered, handed_on, latest_start } =
+            std::mem::take(&mut self.members[gone]);
         let members = &mut self.members[kept];
         members.size += size;
         members.users.extend(users);
