@@ -162,8 +162,7 @@ pub fn router(deps: Deps) -> Router {
         Some(cors) => open_to_browsers.layer(cors),
         None => open_to_browsers,
     };
-    let (router, mut document) = open_to_browsers.merge(operator).split_for_parts();
-    openapi::complete(&mut document);
+    let (router, document) = open_to_browsers.merge(operator).split_for_parts();
     let router = router
         .fallback(no_route)
         .layer(Extension(Documents::new(document)))

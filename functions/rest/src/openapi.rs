@@ -101,8 +101,8 @@ impl From<Problem> for ProblemDocument {
     }
 }
 
-/// Adds to each operation the refusals that its credentials, parameters and body make possible.
-pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+/// The document of the routes, with the refusals of each operation that its credentials, parameters and body make possible.
+pub(crate) fn completed(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     // The router marks a parameter that may have slashes; the document knows no such mark.
     let paths = std::mem::take(&mut openapi.paths.paths);
     openapi.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
@@ -117,6 +117,7 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
             }
         }
     }
+    openapi
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

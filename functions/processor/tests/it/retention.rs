@@ -84,3 +84,37 @@ async fn an_erased_number_stays_away_when_a_late_delivery_brings_it_again() {
     stage.wake().await;
     assert_eq!(stage.count(named).await, 1);
 }
+
+#[tokio::test]
+async fn what_was_good_for_minutes_is_gone_after_hours_and_what_is_still_good_stays() {
+    let stage = Stage::new().await;
+    let (now, app) = (stage.clock.now(), stage.app_id.0);
+    stage
+        .database
+        .batch_execute(&format!(
+            "INSERT INTO api_keys (id, app_id, key_id, key_hash, key_hint)
+                 VALUES ('{app}', '{app}', 'key', sha256('key'), 'hint');
+             INSERT INTO ws_tickets (ticket_hash, app_id, api_key_id, expires_at)
+                 SELECT sha256(n::text::bytea), '{app}', '{app}', '{now}'::timestamptz + n * interval '1 hour'
+                 FROM generate_series(-3, 3) AS n;
+             INSERT INTO dialpad_authorizations (token_hash, app_id, kind, expires_at)
+                 SELECT sha256(n::text::bytea), '{app}', 'state', '{now}'::timestamptz + n * interval '1 hour'
+                 FROM generate_series(-3, 3) AS n;
+             INSERT INTO rate_limits (credential_id, minute, requests)
+                 SELECT gen_random_uuid(), '{now}'::timestamptz + n * interval '1 hour', 1 FROM generate_series(-3, 0) AS n;"
+        ))
+        .await
+        .unwrap();
+    let left = async || {
+        let tickets = stage.count("SELECT count(*) FROM ws_tickets WHERE app_id = $1").await;
+        let states = stage.count("SELECT count(*) FROM dialpad_authorizations WHERE app_id = $1").await;
+        (tickets, states, stage.count("SELECT count(*) FROM rate_limits WHERE $1::uuid IS NOT NULL").await)
+    };
+    stage.clock.advance(TimeDelta::minutes(1));
+    stage.sweep().await;
+    // An hour after their time they may go.
+    assert_eq!(left().await, (4, 4, 1));
+    stage.clock.advance(TimeDelta::hours(5));
+    stage.sweep().await;
+    assert_eq!(left().await, (0, 0, 0));
+}

@@ -19,25 +19,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
+use utoipa::openapi::OpenApi;
 
 use crate::{
     Deps,
     auth::PublicUrl,
     extract::{NoParameters, Query},
+    openapi::completed,
     tickets::socket_url,
 };
 
 /// The documents, each made when it is first asked for: a cold start need not wait for them.
 pub(crate) struct Documents {
-    openapi: utoipa::openapi::OpenApi,
+    routes: OpenApi,
+    openapi: OnceLock<OpenApi>,
     asyncapi: OnceLock<Value>,
     page: OnceLock<page::Page>,
 }
 
 impl Documents {
-    /// With the document that the routes give.
-    pub(crate) fn new(openapi: utoipa::openapi::OpenApi) -> Arc<Self> {
-        Arc::new(Self { openapi, asyncapi: OnceLock::new(), page: OnceLock::new() })
+    /// With what the routes say of themselves.
+    pub(crate) fn new(routes: OpenApi) -> Arc<Self> {
+        Arc::new(Self { routes, openapi: OnceLock::new(), asyncapi: OnceLock::new(), page: OnceLock::new() })
+    }
+
+    fn openapi(&self) -> &OpenApi {
+        self.openapi.get_or_init(|| completed(self.routes.clone()))
     }
 
     fn asyncapi(&self) -> &Value {
@@ -47,7 +54,7 @@ impl Documents {
     fn page(&self) -> &page::Page {
         self.page.get_or_init(|| {
             // A document is made of maps with texts as keys: it can always be written.
-            let openapi = serde_json::to_value(&self.openapi).unwrap_or_default();
+            let openapi = serde_json::to_value(self.openapi()).unwrap_or_default();
             page::render(&openapi, self.asyncapi())
         })
     }
@@ -59,7 +66,7 @@ type Made = Extension<Arc<Documents>>;
 #[utoipa::path(get, operation_id = "show_openapi", path = "/openapi.json", tag = "Service",
     responses((status = 200, description = "An OpenAPI document.", body = Object)))]
 pub(crate) async fn openapi(Extension(made): Made, _: Query<NoParameters>) -> Response {
-    axum::Json(&made.openapi).into_response()
+    axum::Json(made.openapi()).into_response()
 }
 
 /// Gives the document of the socket: its frames, in `AsyncAPI` 3.

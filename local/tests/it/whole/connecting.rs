@@ -83,6 +83,24 @@ async fn a_state_is_used_once_and_a_refusal_of_access_is_said() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_links_and_states_keeps_nobody_from_connecting() {
+    let stage = Stage::new("guesses").await;
+    let callback = consent(&stage).await;
+    for guess in 0..20 {
+        for path in ["/auth/dialpad/connect?app_id=", "/auth/dialpad/callback?code=x&state="] {
+            let answer = stage.client.send(Method::GET, &format!("{path}{guess}"), &[], "").await.unwrap();
+            assert!(
+                answer.status.is_client_error() && answer.status.as_u16() != 429,
+                "{path}: {}",
+                answer.status
+            );
+        }
+    }
+    let answer = stage.client.send(Method::GET, &callback, &[], "").await.unwrap();
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.body);
+}
+
+#[tokio::test]
 async fn a_code_that_dialpad_does_not_know_connects_nothing() {
     let stage = Stage::new("code").await;
     let callback = consent(&stage).await;
