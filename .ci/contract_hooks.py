@@ -5,10 +5,24 @@ import schemathesis
 
 @schemathesis.hook
 def map_case(context, case):
-    """A page begins at a cursor or at an offset; who wants an office's events names the office."""
-    query = case.query
+    """Makes of what fits the document, member by member, what is meant as a whole."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return case
+    query, body = case.query, case.body
+    # A page begins at a cursor or at an offset.
     if isinstance(query, dict) and "cursor" in query and "offset" in query:
         del query["offset"]
-    if isinstance(case.body, dict) and case.body.get("scope") == "office" and case.body.get("office_id") is None:
-        case.body["office_id"] = "7"
+    if isinstance(body, dict):
+        # Who wants the company's events names no office.
+        if body.get("scope") == "company":
+            body.pop("office_id", None)
+        # A batch maps nobody twice.
+        if isinstance(body.get("mappings"), list):
+            body["mappings"] = list({identity(mapping): mapping for mapping in body["mappings"]}.values())
     return case
+
+
+def identity(mapping):
+    """Whom a mapping is about: an id is the same as a number and as its digits."""
+    user = mapping["dialpad_user_id"]
+    return user if isinstance(user, str) else str(int(user))

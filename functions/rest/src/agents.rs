@@ -74,10 +74,10 @@ list_query! {
     AgentsQuery {
         /// In Dialpad's words.
         status: String,
-        #[param(schema_with = schema::dialpad_user_id)]
+        #[param(value_type = Option<schema::DialpadUserId>, inline)]
         dialpad_user_id: DialpadUserId,
         /// Who is this CRM user.
-        #[param(schema_with = schema::crm_user_id)]
+        #[param(value_type = Option<schema::CrmUserId>, inline)]
         crm_user_id: CrmUserId,
         /// Who works for this call centre.
         call_center_id: String,

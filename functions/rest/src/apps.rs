@@ -78,7 +78,7 @@ fn webhook_url(PublicUrl(url): &PublicUrl, app_id: AppId) -> String {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewApp {
     /// What operators call it.
-    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"\S")]
+    #[schema(schema_with = schema::app_name)]
     name: AppName,
     /// The country of numbers that come without their country's code (ISO 3166-1 alpha-2). Only new events and filters use it.
     #[schema(schema_with = schema::default_region, required = false)]
@@ -184,7 +184,7 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppChange {
     /// What operators call it.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
+    #[schema(schema_with = schema::app_name, required = false)]
     #[serde(default, deserialize_with = "present")]
     name: Option<AppName>,
     /// Whether its keys are honoured and its events pushed. Its deliveries are stored in any case.

@@ -120,24 +120,24 @@ impl Call {
 list_query! {
     /// Which calls.
     CallsQuery {
-        #[param(schema_with = schema::status)]
+        #[param(value_type = Option<schema::CallStatus>, inline)]
         status: Status,
-        #[param(schema_with = schema::direction)]
+        #[param(value_type = Option<schema::CallDirection>, inline)]
         direction: Direction,
         /// The number that called. Written in any way; without its country's code it is one of the app's default region.
-        #[param(schema_with = schema::number)]
+        #[param(value_type = Option<schema::Number>, inline)]
         from: PhoneNumber,
         /// The number that was called.
-        #[param(schema_with = schema::number)]
+        #[param(value_type = Option<schema::Number>, inline)]
         to: PhoneNumber,
         /// A number on either side.
-        #[param(schema_with = schema::number)]
+        #[param(value_type = Option<schema::Number>, inline)]
         number: PhoneNumber,
         /// A leg is for this Dialpad user.
-        #[param(schema_with = schema::dialpad_user_id)]
+        #[param(value_type = Option<schema::DialpadUserId>, inline)]
         dialpad_user_id: DialpadUserId,
         /// A leg is for a Dialpad user of this CRM user.
-        #[param(schema_with = schema::crm_user_id)]
+        #[param(value_type = Option<schema::CrmUserId>, inline)]
         crm_user_id: CrmUserId,
         /// It began then or later.
         #[param(value_type = Option<String>, format = DateTime)]

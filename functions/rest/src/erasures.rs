@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     extract::{Json, NoParameters, Path, Query},
     reply::Data,
+    schema,
 };
 
 /// Whom to forget.
@@ -27,7 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct ErasureRequest {
     /// The phone number; spaces, hyphens and brackets do not matter.
-    #[schema(value_type = String, example = "+14155550160")]
+    #[schema(schema_with = schema::erasable)]
     number: Erasable,
 }
 

@@ -34,7 +34,7 @@ const SHOWN: i64 = 5;
 #[into_params(parameter_in = Query)]
 pub(crate) struct LookupQuery {
     /// Written in any way; without its country's code it is one of the app's default region.
-    #[param(schema_with = schema::number, required = true)]
+    #[param(value_type = schema::Number, inline)]
     number: PhoneNumber,
 }
 

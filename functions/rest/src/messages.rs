@@ -99,22 +99,22 @@ list_query! {
     MessagesQuery {
         /// All messages between the two numbers of a message.
         thread_id: Uuid,
-        #[param(schema_with = schema::direction)]
+        #[param(value_type = Option<schema::CallDirection>, inline)]
         direction: Direction,
         /// The number that wrote. Written in any way; without its country's code it is one of the app's default region.
-        #[param(schema_with = schema::number)]
+        #[param(value_type = Option<schema::Number>, inline)]
         from: PhoneNumber,
         /// The number that was written to.
-        #[param(schema_with = schema::number)]
+        #[param(value_type = Option<schema::Number>, inline)]
         to: PhoneNumber,
         /// A number on either side.
-        #[param(schema_with = schema::number)]
+        #[param(value_type = Option<schema::Number>, inline)]
         number: PhoneNumber,
         /// Written or got by this Dialpad user.
-        #[param(schema_with = schema::dialpad_user_id)]
+        #[param(value_type = Option<schema::DialpadUserId>, inline)]
         dialpad_user_id: DialpadUserId,
         /// Written or got by a Dialpad user of this CRM user.
-        #[param(schema_with = schema::crm_user_id)]
+        #[param(value_type = Option<schema::CrmUserId>, inline)]
         crm_user_id: CrmUserId,
         /// How far it got, in Dialpad's words.
         status: String,

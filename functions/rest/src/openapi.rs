@@ -5,11 +5,14 @@ use shared::problem::{FieldError, Problem};
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
-        Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
+        Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
         path::{Operation, Parameter, ParameterIn, PathItem},
+        schema::{SchemaType, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
+
+use crate::schema;
 
 /// What the document begins with; the paths come from the routes.
 #[derive(OpenApi)]
@@ -108,6 +111,7 @@ pub(crate) fn completed(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openap
     openapi.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for item in openapi.paths.paths.values_mut() {
         for operation in operations(item) {
+            bound_texts(operation);
             for (status, description) in refusals(operation) {
                 operation
                     .responses
@@ -122,6 +126,21 @@ pub(crate) fn completed(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openap
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// Whatever is taken as a text in a query may not have U+0000.
+fn bound_texts(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else { continue };
+        let is_any_text = matches!(schema.schema_type, SchemaType::Type(Type::String))
+            && schema.pattern.is_none()
+            && schema.format.is_none()
+            && schema.enum_values.is_none();
+        if is_any_text && parameter.parameter_in == ParameterIn::Query {
+            schema.pattern = Some(schema::STORABLE.to_owned());
+        }
+    }
 }
 
 fn refusals(operation: &Operation) -> Vec<(&'static str, &'static str)> {

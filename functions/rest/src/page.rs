@@ -92,13 +92,13 @@ macro_rules! list_query {
             #[param(value_type = Option<i64>, minimum = 1, maximum = 100)]
             limit: Option<$crate::page::Limit>,
             /// Begin after the page that gave this `next_cursor`. Not together with `offset`.
-            #[param(schema_with = $crate::schema::cursor)]
+            #[param(value_type = Option<$crate::schema::Cursor>, inline)]
             cursor: Option<$crate::page::After>,
             /// Begin after this many rows. Rows that come meanwhile move the others: a cursor does not have that.
             #[param(value_type = Option<i64>, minimum = 0, maximum = 10_000)]
             offset: Option<$crate::page::Offset>,
             /// `total`: count all rows that match, as `offset` does by itself.
-            #[param(schema_with = $crate::schema::include)]
+            #[param(value_type = Option<$crate::schema::Include>, inline)]
             include: Option<$crate::page::Include>,
         }
 

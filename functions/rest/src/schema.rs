@@ -6,7 +6,47 @@ use shared::{
     domain::call::{Direction, Outcome, Status},
     phone::Region,
 };
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{Object, ObjectBuilder, SchemaType, Type},
+    },
+};
+
+/// Names schemas of parameters. Given by name, a parameter keeps its description and whether it is required; both are lost
+/// beside a function.
+macro_rules! named {
+    ($($(#[$meta:meta])* $name:ident: $schema:expr;)*) => {$(
+        $(#[$meta])*
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                RefOr::T(Schema::Object($schema))
+            }
+        }
+
+        impl ToSchema for $name {}
+    )*};
+}
+
+named! {
+    /// A cursor as pages give it; until the year 2112 it begins with three zeros.
+    Cursor: text("^000[0-9a-f]{45}$").build();
+    /// What more a list is to tell.
+    Include: words(&["total"], false);
+    /// A number, or what stands in its place.
+    Number: text(VISIBLE).min_length(Some(1)).build();
+    /// A user of the CRM.
+    CrmUserId: crm_user_id();
+    /// A positive 64-bit integer, in digits.
+    DialpadUserId: text(&digits_up_to(i64::MAX)).build();
+    /// Where a call stands.
+    CallStatus: status();
+    /// Which way a call or a message went.
+    CallDirection: words(&all(Direction::ALL, Direction::as_str), false);
+}
 
 fn words(words: &[&str], nullable: bool) -> Object {
     let mut values: Vec<Value> = words.iter().copied().map(Value::from).collect();
@@ -26,31 +66,47 @@ fn text(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(pattern))
 }
 
-/// A cursor as pages give it; until the year 2112 it begins with three zeros.
-pub(crate) fn cursor() -> Object {
-    text("^000[0-9a-f]{45}$").build()
-}
-
 /// Something that can be seen, without the one character that Postgres cannot hold.
 const VISIBLE: &str = r"^[^\x00]*\S[^\x00]*$";
 
-/// A number, or what stands in its place.
-pub(crate) fn number() -> Object {
-    text(VISIBLE).min_length(Some(1)).build()
+/// Anything without that character.
+pub(crate) const STORABLE: &str = r"^[^\x00]*$";
+
+pub(crate) fn app_name() -> Object {
+    text(VISIBLE).min_length(Some(1)).max_length(Some(200)).build()
+}
+
+/// 7 to 15 digits, written in any way that people write numbers in.
+pub(crate) fn erasable() -> Object {
+    text(r"^[-+ ./()]*([0-9][-+ ./()]*){7,15}$").examples(["+14155550160"]).build()
+}
+
+/// A secret that somebody pastes: visible ASCII, perhaps with space around it.
+pub(crate) fn pasted() -> Object {
+    text(r"^\s*[!-~]+\s*$").min_length(Some(1)).max_length(Some(4096)).build()
 }
 
 pub(crate) fn crm_user_id() -> Object {
     text(VISIBLE).min_length(Some(1)).max_length(Some(255)).build()
 }
 
-/// A positive 64-bit integer, in digits.
-pub(crate) fn dialpad_user_id() -> Object {
-    text(&digits_up_to(i64::MAX)).build()
+pub(crate) fn crm_user_id_or_null() -> Object {
+    let mut schema = crm_user_id();
+    schema.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    schema
 }
 
 pub(crate) fn dialpad_user_id_or_number() -> Object {
+    dialpad_id(&[Type::Integer, Type::String])
+}
+
+pub(crate) fn dialpad_id_or_null() -> Object {
+    dialpad_id(&[Type::Integer, Type::String, Type::Null])
+}
+
+fn dialpad_id(kinds: &[Type]) -> Object {
     ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+        .schema_type(kinds.iter().cloned().collect::<SchemaType>())
         .minimum(Some(1))
         .maximum(Some(i64::MAX))
         .pattern(Some(digits_up_to(i64::MAX)))
@@ -76,16 +132,8 @@ pub(crate) fn default_region() -> Object {
     words(&Region::codes().collect::<Vec<_>>(), true)
 }
 
-pub(crate) fn include() -> Object {
-    words(&["total"], false)
-}
-
 pub(crate) fn status() -> Object {
     words(&all(Status::ALL, Status::as_str), false)
-}
-
-pub(crate) fn direction() -> Object {
-    words(&all(Direction::ALL, Direction::as_str), false)
 }
 
 pub(crate) fn nullable_direction() -> Object {
@@ -98,7 +146,31 @@ pub(crate) fn nullable_outcome() -> Object {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn is_valid(schema: &Object, value: &Value) -> bool {
+        jsonschema::validator_for(&serde_json::to_value(schema).unwrap()).unwrap().is_valid(value)
+    }
+
+    #[test]
+    fn the_pattern_of_an_erasable_number_is_what_is_read_as_one() {
+        for text in [
+            "+14155550160",
+            "(415) 555-0160",
+            "1/2.3 4-5(6)7",
+            "555-016",
+            "1234567890123456",
+            "123456789012345",
+            "415x5550160",
+            "+",
+            "",
+        ] {
+            let is_read = shared::dialpad::erasure::Number::parse(text).is_some();
+            assert_eq!(is_valid(&erasable(), &json!(text)), is_read, "{text}");
+        }
+    }
 
     #[test]
     fn the_pattern_of_an_id_is_its_range() {

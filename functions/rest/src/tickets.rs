@@ -21,6 +21,7 @@ use crate::{
     auth::{AppCaller, PublicUrl},
     error::{Error, Result},
     extract::{CrmUserId, NoParameters, OptionalJson, Query},
+    schema,
 };
 
 /// How long a ticket is good.
@@ -31,7 +32,7 @@ const LIFETIME_SECONDS: i64 = 60;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TicketRequest {
     /// The CRM user whose socket it opens; without it, an app socket, which sees everything of the app.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"\S")]
+    #[schema(schema_with = schema::crm_user_id_or_null, required = false)]
     crm_user_id: Option<CrmUserId>,
     /// The last event that the client has seen: the answer then has the frame that asks for what came after.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]

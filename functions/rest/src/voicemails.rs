@@ -122,7 +122,7 @@ list_query! {
     /// Which voicemails.
     VoicemailsQuery {
         /// Left to this Dialpad user.
-        #[param(schema_with = schema::dialpad_user_id)]
+        #[param(value_type = Option<schema::DialpadUserId>, inline)]
         dialpad_user_id: DialpadUserId,
         /// Stored then or later.
         #[param(value_type = Option<String>, format = DateTime)]
@@ -290,7 +290,7 @@ pub(crate) async fn delete(
 #[into_params(parameter_in = Query)]
 pub(crate) struct UnreadQuery {
     /// Only those left to this Dialpad user.
-    #[param(schema_with = schema::dialpad_user_id)]
+    #[param(value_type = Option<schema::DialpadUserId>, inline)]
     dialpad_user_id: Option<DialpadUserId>,
 }
 

@@ -21,14 +21,18 @@ use crate::{
     error::{Error, Result},
     extract::{Json, NoParameters, Path, Query},
     reply::Done,
+    schema,
 };
+
+/// The longest key of Dialpad's that is tried.
+const MOST_LETTERS: usize = 4096;
 
 /// A key of Dialpad's.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DialpadKey {
     /// A company administrator's API key; it is kept encrypted, and never shown.
-    #[schema(min_length = 1, max_length = 4096)]
+    #[schema(schema_with = schema::pasted)]
     api_key: String,
 }
 
@@ -43,15 +47,20 @@ pub(crate) async fn adopt_key(
     _: Query<NoParameters>,
     Json(DialpadKey { api_key }): Json<DialpadKey>,
 ) -> Result<axum::Json<Done>> {
-    let api_key = api_key.trim();
-    if api_key.is_empty() || api_key.len() > 4096 || !api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::invalid("/api_key", "must be 1 to 4096 letters without spaces"));
+    // A key is pasted, often with the end of its line.
+    let key = api_key.trim();
+    let is_graphic = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_graphic || api_key.chars().count() > MOST_LETTERS {
+        return Err(Error::invalid(
+            "/api_key",
+            format!("must be 1 to {MOST_LETTERS} letters of ASCII without spaces between them"),
+        ));
     }
     {
         let db = deps.store.app(app_id).await?;
         apps::find(&*db, app_id).await?.ok_or(Error::NotFound("app"))?;
     }
-    let connection = invoker(&deps)?.adopt_key(app_id, Hidden::new(api_key)).await?;
+    let connection = invoker(&deps)?.adopt_key(app_id, Hidden::new(key)).await?;
     link::save(&deps, app_id, "api_key", &connection, &operator.request_id).await?;
     Ok(Done::json("The company is connected. Provision it next."))
 }

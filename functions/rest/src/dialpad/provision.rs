@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     auth::generate_secret,
-    domain::ids::{AppId, DialpadId},
+    domain::ids::AppId,
     invoke::Scope,
     store::{
         apps, audit, dialpad_connections,
@@ -25,8 +25,9 @@ use crate::{
     Deps,
     auth::{Operator, PublicUrl},
     error::{Error, Result},
-    extract::{NoParameters, OptionalJson, Path, Query},
+    extract::{DialpadUserId, NoParameters, OptionalJson, Path, Query},
     reply::Data,
+    schema,
     webhook_secret,
 };
 
@@ -50,8 +51,8 @@ pub(crate) struct Provisioning {
     /// Whose events.
     scope: Option<Whose>,
     /// The office, where it is another than the connected person's.
-    #[schema(value_type = Option<String>)]
-    office_id: Option<DialpadId>,
+    #[schema(schema_with = schema::dialpad_id_or_null, required = false)]
+    office_id: Option<DialpadUserId>,
 }
 
 /// Makes the webhook and the subscriptions at Dialpad as they should be. What is right is left alone, so it may be
@@ -70,19 +71,23 @@ pub(crate) async fn provision(
 ) -> Result<axum::Json<Data<Found>>> {
     let known = Known::read(&deps, app_id).await?;
     let office = known.connection.as_ref().and_then(|connection| connection.company.office_id);
-    let scope = match (wanted.scope, wanted.office_id.or(office)) {
-        (Some(Whose::Company), _) if wanted.office_id.is_some() => {
+    let wanted_office = wanted.office_id.map(|id| id.0);
+    let scope = match (wanted.scope, wanted_office.or(office)) {
+        (Some(Whose::Company), _) if wanted_office.is_some() => {
             return Err(Error::invalid("/office_id", "belongs to the scope office"));
         }
         (Some(Whose::Company), _) => Some(Scope::Company),
         (Some(Whose::Office), Some(office)) => Some(Scope::Office(office)),
+        (Some(Whose::Office), None) if known.connection.is_none() => {
+            return Err(shared::connection::Error::NotConnected.into());
+        }
         (Some(Whose::Office), None) => {
             return Err(Error::invalid(
                 "/office_id",
                 "is required: the office of the connection is not known",
             ));
         }
-        (None, _) => wanted.office_id.map(Scope::Office),
+        (None, _) => wanted_office.map(Scope::Office),
     };
     lease(&deps, app_id).await?;
     let outcome = make(&deps, app_id, &operator.request_id, hook_url(&url, app_id), scope).await;

@@ -18,9 +18,9 @@ pub(crate) struct AppName(pub(crate) String);
 
 impl<'de> Deserialize<'de> for AppName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?.trim().to_owned();
+        let name = String::deserialize(deserializer)?;
         text(&name, 200).map_err(D::Error::custom)?;
-        Ok(Self(name))
+        Ok(Self(name.trim().to_owned()))
     }
 }
 

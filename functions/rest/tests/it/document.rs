@@ -120,3 +120,20 @@ async fn the_words_of_enums_come_from_the_domain() {
     }
     assert!(parameters.iter().all(|parameter| parameter["required"] == json!(false)), "{parameters:?}");
 }
+
+#[tokio::test]
+async fn a_parameter_says_whether_it_is_required_what_it_is_and_what_it_may_be() {
+    let document = document().await;
+    let parameter = |path: &str, name: &str| {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        parameters.iter().find(|parameter| parameter["name"] == name).unwrap()
+    };
+    let number = parameter("/api/lookup", "number");
+    assert_eq!(number["required"], json!(true));
+    assert!(number["description"].as_str().unwrap().starts_with("Written in any way"), "{number}");
+    let cursor = parameter("/api/calls", "cursor");
+    assert!(cursor["description"].as_str().unwrap().contains("next_cursor"), "{cursor}");
+    assert!(cursor["schema"]["pattern"].is_string(), "{cursor}");
+    // Every text is held to what the database can hold.
+    assert_eq!(parameter("/api/messages", "status")["schema"]["pattern"], json!(r"^[^\x00]*$"));
+}
