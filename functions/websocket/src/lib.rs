@@ -61,7 +61,7 @@ pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -
 async fn disconnect(sockets: &Sockets, connection_id: &str, request_id: Option<&str>) {
     match sockets.registry.remove(connection_id).await {
         Ok(()) => {
-            info!(component = "WebSocket", request_id, connection_id, reason = "disconnected", "closed");
+            info!(component = "WebSocket", request_id, connection_id, "disconnected");
         }
         Err(error) => {
             warn!(component = "WebSocket", request_id, connection_id, error = %Chain(&error), "could not forget a connection");

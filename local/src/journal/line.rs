@@ -7,7 +7,7 @@ use tracing::Level;
 
 /// What the edge has said already when a function says it: it stands there with the whole duration.
 const TOLD_BY_THE_EDGE: [(&str, &str); 3] =
-    [("Rest", "answered"), ("WebSocket", "opened"), ("WebSocket", "closed")];
+    [("Rest", "answered"), ("WebSocket", "opened"), ("WebSocket", "disconnected")];
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,9 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_edge_tells_is_not_told_again() {
-        let text = r#"{"level":"INFO","message":"opened","component":"WebSocket"}"#;
-        assert!(!Line::logged("websocket", text).unwrap().is_news());
+    fn what_the_edge_tells_is_not_told_again_but_why_we_close_a_socket_is() {
+        let is_news = |function: &str, message: &str| {
+            let text = format!(r#"{{"level":"INFO","message":"{message}","component":"WebSocket"}}"#);
+            Line::logged(function, &text).unwrap().is_news()
+        };
+        assert!(!is_news("websocket", "opened") && !is_news("websocket", "disconnected"));
+        assert!(is_news("broadcaster", "closed"));
     }
 
     #[test]

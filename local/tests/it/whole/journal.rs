@@ -36,20 +36,29 @@ impl Shown {
         Self { server, lines, addresses: serde_json::from_str(&first).unwrap(), seen: Vec::new() }
     }
 
+    /// A line with these members: one that was seen, else reads on until there is one.
+    fn sees(&mut self, wanted: &Value) -> &Value {
+        match self.seen.iter().position(|line| fits(line, wanted)) {
+            Some(place) => &self.seen[place],
+            None => self.until(wanted),
+        }
+    }
+
     /// Reads on until there is a line with these members.
     fn until(&mut self, wanted: &Value) -> &Value {
-        let is_it = |line: &Value| {
-            wanted.as_object().unwrap().iter().all(|(name, value)| line.get(name) == Some(value))
-        };
         loop {
             let Some(line) = self.lines.next() else { panic!("no {wanted} in {:#?}", self.seen) };
             let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             self.seen.push(line);
-            if is_it(self.seen.last().unwrap()) {
+            if fits(self.seen.last().unwrap(), wanted) {
                 return self.seen.last().unwrap();
             }
         }
     }
+}
+
+fn fits(line: &Value, wanted: &Value) -> bool {
+    wanted.as_object().unwrap().iter().all(|(name, value)| line.get(name) == Some(value))
 }
 
 impl Drop for Shown {
@@ -90,8 +99,11 @@ async fn a_line_a_request_and_event_shows_no_number_name_or_key() {
     client.send(axum::http::Method::GET, path, &[("x-app-api-key", &api_key)], "").await.unwrap();
     shown.until(&json!({"component": "HTTP", "method": "GET", "path": "/api/calls", "status": 401}));
 
+    // The key was rotated, so the socket that was opened with it is closed; who closes it and who sees it end are two.
+    let closed = shown.sees(&json!({"component": "WebSocket", "message": "closed", "app_id": app_id}));
+    assert_eq!(closed["reason"], "key_revoked", "{closed}");
     drop(socket);
-    let disconnected = shown.until(&json!({"component": "WebSocket", "message": "disconnected"}));
+    let disconnected = shown.sees(&json!({"component": "WebSocket", "message": "disconnected"}));
     assert!(disconnected["code"].is_number(), "{disconnected}");
 
     let all = Value::from(shown.seen.clone()).to_string();

@@ -279,6 +279,7 @@ fn every_decision(lines: &[(&str, Value)]) {
         ("WebSocket", "opened"),
         ("WebSocket", "refused"),
         ("WebSocket", "closed"),
+        ("WebSocket", "disconnected"),
         ("WebSocket", "resumed"),
         ("APIKey", "created"),
         ("APIKey", "rotated"),
