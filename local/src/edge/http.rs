@@ -71,7 +71,7 @@ async fn integrate(
 ) -> Response {
     let received = Received { request, path, route, body, request_id, at: gateway.clock.now() };
     let event = http_event::build(&received, &gateway.domain);
-    match gateway.invoke(route.function, event).await {
+    match gateway.invoke(route.function, route.timeout, event).await {
         Ok(answer) => http_response::from_answer(&answer).unwrap_or_else(|malformed| {
             tracing::error!(
                 function = route.function,

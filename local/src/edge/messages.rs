@@ -32,7 +32,7 @@ async fn answer(gateway: &Gateway, connection: &Connection, request_id: &str, te
         return Some(complaint("Forbidden", connection, request_id));
     };
     let event = websocket_event::message(gateway, connection, key, request_id, text);
-    match gateway.invoke(&route.function, event).await {
+    match gateway.invoke(&route.function, route.timeout, event).await {
         Ok(_one_way) if !route.has_route_response => None,
         Ok(answer) => match answer.get("body") {
             Some(Value::String(body)) if body.len() <= gateway.limits.message_bytes => {

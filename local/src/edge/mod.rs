@@ -44,7 +44,7 @@ use crate::urls::PublicUrls;
 /// API Gateway's limits, which tests make smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How long the edge waits for a function.
+    /// How long the edge waits for a function, unless the template says otherwise.
     pub integration_timeout: Duration,
     /// The largest body of an HTTP request.
     pub body_bytes: usize,
@@ -212,13 +212,19 @@ impl Failure {
 }
 
 impl Gateway {
-    /// Invokes a function and waits for it as long as an integration may take.
-    async fn invoke(&self, function: &str, event: Value) -> Result<Value, Failure> {
+    /// Invokes a function and waits for it as long as this integration, or else any, may take.
+    async fn invoke(
+        &self,
+        function: &str,
+        timeout: Option<Duration>,
+        event: Value,
+    ) -> Result<Value, Failure> {
         let functions = Arc::clone(&self.functions);
         let name = function.to_owned();
         // A task of its own: neither the time-out nor a client that leaves stops what has begun.
         let invocation = tokio::spawn(async move { functions.invoke(&name, event).await });
-        match tokio::time::timeout(self.limits.integration_timeout, invocation).await {
+        let timeout = timeout.unwrap_or(self.limits.integration_timeout);
+        match tokio::time::timeout(timeout, invocation).await {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(error))) => Err(Failure::Function(error)),
             Ok(Err(panic)) => Err(Failure::Function(InvokeError::Unavailable(panic.to_string()))),

@@ -1,6 +1,6 @@
 //! Which route of the HTTP API takes a request.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use crate::template::HttpRoute;
 
@@ -11,7 +11,7 @@ use crate::template::HttpRoute;
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     routes: Vec<Route>,
-    default: Option<String>,
+    default: Option<HttpRoute>,
 }
 
 /// A route that takes a request.
@@ -21,6 +21,8 @@ pub(super) struct Matched<'a> {
     pub(super) key: &'a str,
     /// The function behind it.
     pub(super) function: &'a str,
+    /// How long it may take, where the template says so.
+    pub(super) timeout: Option<Duration>,
     /// What the path's variables stand for.
     pub(super) parameters: Vec<(&'a str, String)>,
 }
@@ -31,6 +33,7 @@ struct Route {
     method: Option<String>,
     parts: Vec<Part>,
     function: String,
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +55,7 @@ impl Routes {
         let mut prepared = Self::default();
         for route in routes {
             if route.path == "$default" {
-                prepared.default = Some(route.function.clone());
+                prepared.default = Some(route.clone());
                 continue;
             }
             let method = route.method.as_deref().map(str::to_uppercase).filter(|method| method != "ANY");
@@ -61,6 +64,7 @@ impl Routes {
                 method,
                 parts: split(&route.path).map(Part::new).collect(),
                 function: route.function.clone(),
+                timeout: route.timeout,
             });
         }
         prepared
@@ -76,11 +80,12 @@ impl Routes {
             .map(|route| Matched {
                 key: &route.key,
                 function: &route.function,
+                timeout: route.timeout,
                 parameters: route.parameters(&parts),
             })
             .or_else(|| {
-                let function = self.default.as_deref()?;
-                Some(Matched { key: "$default", function, parameters: Vec::new() })
+                let HttpRoute { function, timeout, .. } = self.default.as_ref()?;
+                Some(Matched { key: "$default", function, timeout: *timeout, parameters: Vec::new() })
             })
     }
 }
@@ -146,6 +151,7 @@ mod tests {
                     method: method.map(str::to_owned),
                     path: path.to_owned(),
                     function: "f".to_owned(),
+                    timeout: None,
                 }
             })
             .collect();

@@ -137,7 +137,7 @@ async fn live(
     let is_dropped = gateway.faults.strike(Kind::DisconnectDrop, "").is_some();
     if let Some(route) = gateway.websocket.routes.get("$disconnect").filter(|_| !is_dropped) {
         let event = websocket_event::disconnect(&gateway, &connection, &closed);
-        if let Err(failure) = gateway.invoke(&route.function, event).await {
+        if let Err(failure) = gateway.invoke(&route.function, route.timeout, event).await {
             failure.log(&route.function, "$disconnect");
         }
     }
@@ -154,7 +154,7 @@ async fn ask(
         return Ok(None);
     };
     let event = websocket_event::connect(gateway, connection, request);
-    let answer = gateway.invoke(&route.function, event).await.map_err(|failure| {
+    let answer = gateway.invoke(&route.function, route.timeout, event).await.map_err(|failure| {
         failure.log(&route.function, "$connect");
         match failure {
             Failure::TimedOut => StatusCode::GATEWAY_TIMEOUT,

@@ -9,6 +9,9 @@ use super::{
     resources::{Events, Reader, shape},
 };
 
+/// The longest that an HTTP API waits for a function.
+const HTTP_MOST: Duration = Duration::from_secs(30);
+
 /// Reads the `Events` of the function `id` into `found`.
 pub(super) fn read(
     reader: &Reader<'_>,
@@ -50,6 +53,7 @@ fn http_route(reader: &Reader<'_>, function: &str, properties: &Value) -> Result
         method: method.filter(|method| method != "ANY" && method != "X-AMAZON-APIGATEWAY-ANY-METHOD"),
         path: reader.text(properties, "Path")?.unwrap_or_else(|| "$default".to_owned()),
         function: function.to_owned(),
+        timeout: reader.integration_timeout(properties, HTTP_MOST)?,
     })
 }
 

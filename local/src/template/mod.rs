@@ -63,6 +63,8 @@ pub struct HttpRoute {
     pub path: String,
     /// The binary that answers.
     pub function: String,
+    /// How long the API waits for it, where the template says so.
+    pub timeout: Option<Duration>,
 }
 
 /// The WebSocket API.
@@ -85,6 +87,8 @@ pub struct WebSocketRoute {
     pub function: String,
     /// Whether the function's answer goes back to the client.
     pub has_route_response: bool,
+    /// How long the API waits for it, where the template says so.
+    pub timeout: Option<Duration>,
 }
 
 /// A queue.

@@ -10,6 +10,10 @@ use super::{
     intrinsics::{Intrinsics, kind, section},
 };
 
+/// The longest that a WebSocket API waits for a function, and the shortest that either API may be told to.
+const WEBSOCKET_MOST: Duration = Duration::from_secs(29);
+const LEAST: Duration = Duration::from_millis(50);
+
 /// What reading one resource may need.
 pub(super) struct Reader<'a> {
     pub(super) intrinsics: Intrinsics<'a>,
@@ -74,6 +78,17 @@ impl<'a> Reader<'a> {
     pub(super) fn number(&self, of: &Value, name: &str) -> Result<Option<u64>, Error> {
         let Some(text) = self.text(of, name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| shape(name, &format!("{text:?} is no whole number")))
+    }
+
+    /// How long an integration may take, if the template says so. What the cloud would refuse is refused here.
+    pub(super) fn integration_timeout(&self, of: &Value, most: Duration) -> Result<Option<Duration>, Error> {
+        const NAME: &str = "TimeoutInMillis";
+        let timeout = self.number(of, NAME)?.map(Duration::from_millis);
+        if let Some(timeout) = timeout.filter(|timeout| !(LEAST..=most).contains(timeout)) {
+            let (timeout, least, most) = (timeout.as_millis(), LEAST.as_millis(), most.as_millis());
+            return Err(shape(NAME, &format!("{timeout} is not between {least} and {most}")));
+        }
+        Ok(timeout)
     }
 
     fn function(&self, id: &str, resource: &Value) -> Result<(Function, Value), Error> {
@@ -238,6 +253,7 @@ impl<'a> Reader<'a> {
             .split_once(":function:")
             .and_then(|(_, rest)| functions.get(rest.split(['/', ':']).next()?))
             .ok_or_else(|| shape(id, &format!("{uri:?} names no function")))?;
+        let timeout = self.integration_timeout(&integration["Properties"], WEBSOCKET_MOST)?;
         // API Gateway sends the answer back only when the route selects a response and that response exists.
         let mut has_route_response = false;
         if self.text(route, "RouteResponseSelectionExpression")?.is_some() {
@@ -245,7 +261,7 @@ impl<'a> Reader<'a> {
                 has_route_response |= self.text(&response["Properties"], "RouteId")?.as_deref() == Some(id);
             }
         }
-        Ok(WebSocketRoute { function: function.binary.clone(), has_route_response })
+        Ok(WebSocketRoute { function: function.binary.clone(), has_route_response, timeout })
     }
 
     fn belongs(&self, resource: &Value, api: &str) -> Result<bool, Error> {

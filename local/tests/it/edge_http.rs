@@ -197,6 +197,21 @@ async fn a_function_that_takes_too_long_is_service_unavailable() {
 }
 
 #[tokio::test]
+async fn the_template_may_shorten_what_an_integration_may_take() {
+    let stack = Plan::new()
+        .slow_http("GET /slow", |_event| std::future::pending())
+        .slow_http("GET /slower", |_event| async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Ok(json!({ "statusCode": 200 }))
+        })
+        .timeout("GET /slow", Duration::from_millis(50))
+        .start()
+        .await;
+    assert_eq!(stack.get("/slow").await.status, 503);
+    assert_eq!(stack.get("/slower").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_function_that_fails_is_an_internal_server_error() {
     let malformed = [
         json!({ "statusCode": "two hundred" }),

@@ -142,6 +142,13 @@ impl Plan {
         self.handle(key, move |event| handler(event).boxed())
     }
 
+    /// Has the template say how long an HTTP route's function may take.
+    pub(crate) fn timeout(mut self, key: &str, timeout: Duration) -> Self {
+        let route = self.http.iter_mut().find(|route| route.function == key).unwrap();
+        route.timeout = Some(timeout);
+        self
+    }
+
     /// Adds or replaces a WebSocket route.
     pub(crate) fn route(
         self,
@@ -162,7 +169,7 @@ impl Plan {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
-        let route = WebSocketRoute { function: key.to_owned(), has_route_response };
+        let route = WebSocketRoute { function: key.to_owned(), has_route_response, timeout: None };
         self.websocket.routes.insert(key.to_owned(), route);
         self.handle(key, move |event| handler(event).boxed())
     }
@@ -226,6 +233,7 @@ fn http_route(key: &str) -> HttpRoute {
         method: method.filter(|method| *method != "ANY").map(str::to_owned),
         path: path.to_owned(),
         function: key.to_owned(),
+        timeout: None,
     }
 }
 

@@ -43,6 +43,7 @@ Resources:
     Properties:
       ApiId: !Ref WebSocketApi
       IntegrationType: AWS_PROXY
+      TimeoutInMillis: 20000
       IntegrationUri: !Sub "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${WebsocketFunction.Arn}/invocations"
   ConnectRoute:
     Type: AWS::ApiGatewayV2::Route
@@ -97,7 +98,7 @@ Resources:
           Extra: !If [Keeps, "yes", !Ref AWS::NoValue]
       Events:
         Webhook: { Type: HttpApi, Properties: { ApiId: !Ref HttpApi, Path: "/webhooks/{proxy+}", Method: POST } }
-        Anything: { Type: HttpApi, Properties: { ApiId: !Ref HttpApi, Path: /any, Method: ANY } }
+        Anything: { Type: HttpApi, Properties: { ApiId: !Ref HttpApi, Path: /any, Method: ANY, TimeoutInMillis: 1500 } }
         Rest: { Type: HttpApi }
   WebsocketFunction:
     Type: AWS::Serverless::Function
@@ -233,14 +234,19 @@ fn a_value_that_exists_only_in_aws_is_named() {
 fn http_events_become_routes() {
     let mut routes = fixture().http_routes;
     routes.sort_by(|a, b| a.path.cmp(&b.path));
-    let route = |method: Option<&str>, path: &str| HttpRoute {
+    let route = |method: Option<&str>, path: &str, milliseconds: Option<u64>| HttpRoute {
         method: method.map(ToOwned::to_owned),
         path: path.to_owned(),
         function: "webhook".to_owned(),
+        timeout: milliseconds.map(Duration::from_millis),
     };
     assert_eq!(
         routes,
-        [route(None, "$default"), route(None, "/any"), route(Some("POST"), "/webhooks/{proxy+}")]
+        [
+            route(None, "$default", None),
+            route(None, "/any", Some(1_500)),
+            route(Some("POST"), "/webhooks/{proxy+}", None)
+        ]
     );
 }
 
@@ -251,11 +257,30 @@ fn a_websocket_route_answers_only_with_a_route_response() {
         (websocket.stage.as_str(), websocket.selection_expression.as_str()),
         ("ws", "$request.body.action")
     );
-    let route = |has_route_response| WebSocketRoute { function: "websocket".to_owned(), has_route_response };
+    let route = |has_route_response| WebSocketRoute {
+        function: "websocket".to_owned(),
+        has_route_response,
+        timeout: Some(Duration::from_secs(20)),
+    };
     assert_eq!(
         websocket.routes,
         BTreeMap::from([("$connect".to_owned(), route(false)), ("$default".to_owned(), route(true))])
     );
+}
+
+#[test]
+fn a_time_out_that_the_cloud_would_refuse_is_refused() {
+    for (said, problem) in [
+        ("TimeoutInMillis: 30001", "30001 is not between 50 and 30000"),
+        ("TimeoutInMillis: 49", "49 is not between 50 and 30000"),
+        ("TimeoutInMillis: soon", "\"soon\" is no whole number"),
+    ] {
+        let text = FIXTURE.replace("TimeoutInMillis: 1500", said);
+        let error = Template::parse(&text, &surroundings()).unwrap_err();
+        assert_eq!(error.to_string(), format!("TimeoutInMillis: {problem}"));
+    }
+    let text = FIXTURE.replace("TimeoutInMillis: 20000", "TimeoutInMillis: 29001");
+    assert!(Template::parse(&text, &surroundings()).is_err());
 }
 
 #[test]
