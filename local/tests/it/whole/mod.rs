@@ -11,6 +11,7 @@ mod documented;
 mod ends;
 mod faults;
 mod folder;
+mod frames;
 mod isolation;
 mod journal;
 mod kills;
