@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = &embed![
     "015_message_threads.sql",
     "016_call_requests.sql",
     "017_planner.sql",
+    "018_refused_handshakes.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

@@ -3,6 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use shared::{
     auth::{ApiKey, Ticket},
+    domain::handshake::Reason,
     registry::Connection,
     store::{
         keys::{self, Presented, StoredKey},
@@ -12,10 +13,12 @@ use shared::{
 };
 use tracing::{info, warn};
 
-use crate::{Sockets, error::Error};
+use crate::{Sockets, error::Error, refusal};
 
 /// The header of a handshake with which a client offers subprotocols, and gets one back.
 pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
+/// The header of a key.
+const KEY: &str = "x-app-api-key";
 /// What we speak.
 const SUBPROTOCOL: &str = "cti.v1";
 /// Longest CRM user id, as in the user mappings.
@@ -51,9 +54,23 @@ pub(crate) async fn connect(
             if status == 401 {
                 sockets.metrics.count(Metric::AuthFailures, "websocket");
             }
+            refusal::note(sockets, event, &error).await;
             status
         }
     }
+}
+
+/// The text of a key, wherever a handshake has one.
+pub(crate) fn presented(event: &ApiGatewayWebsocketProxyRequest) -> Option<&str> {
+    header(event, KEY).or_else(|| query(event, "api_key"))
+}
+
+fn header<'a>(event: &'a ApiGatewayWebsocketProxyRequest, name: &str) -> Option<&'a str> {
+    event.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn query<'a>(event: &'a ApiGatewayWebsocketProxyRequest, name: &str) -> Option<&'a str> {
+    event.query_string_parameters.first(name).filter(|text| !text.is_empty())
 }
 
 async fn register(
@@ -100,24 +117,22 @@ enum Credential {
 impl Credential {
     /// Looks where each may be: a key in its header, a ticket among the subprotocols, either in the query.
     fn of(sockets: &Sockets, event: &ApiGatewayWebsocketProxyRequest) -> Result<Self, Error> {
-        let header = |name: &str| event.headers.get(name).and_then(|value| value.to_str().ok());
-        let query = |name: &str| event.query_string_parameters.first(name).filter(|text| !text.is_empty());
-        if let Some(text) = header("x-app-api-key") {
+        if let Some(text) = header(event, KEY) {
             return Self::key(text);
         }
-        let mut offered = header(SUBPROTOCOLS).into_iter().flat_map(|offer| offer.split(','));
+        let mut offered = header(event, SUBPROTOCOLS).into_iter().flat_map(|offer| offer.split(','));
         let ticket = offered.find_map(|protocol| protocol.trim().strip_prefix("ticket."));
-        if let Some(text) = ticket.or_else(|| query("ticket")) {
-            return Ticket::parse(text).map(Self::Ticket).map_err(|_| Error::Rejected("it is not a ticket"));
+        if let Some(text) = ticket.or_else(|| query(event, "ticket")) {
+            return Ticket::parse(text).map(Self::Ticket).map_err(|_| Error::Ticket);
         }
-        let text = sockets.allow_api_key_in_url.then(|| query("api_key")).flatten();
-        Self::key(text.ok_or(Error::Missing)?)
+        let text = query(event, "api_key").ok_or(Error::Missing)?;
+        if sockets.allow_api_key_in_url { Self::key(text) } else { Err(Error::Key(Reason::KeyInUrl)) }
     }
 
     fn key(text: &str) -> Result<Self, Error> {
-        ApiKey::parse(text).map(Self::Key).map_err(|_| {
-            Error::Rejected(if text.starts_with(['"', '\'']) { "it is quoted" } else { "it is not a key" })
-        })
+        let is_quoted = text.trim().starts_with(['"', '\'', '`']) || text.trim().ends_with(['"', '\'', '`']);
+        let reason = if is_quoted { Reason::QuotedKey } else { Reason::MalformedKey };
+        ApiKey::parse(text).map(Self::Key).map_err(|_| Error::Key(reason))
     }
 }
 
@@ -127,12 +142,12 @@ async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
     let presented = Presented { key_id: key.id(), key_hash: hash.as_bytes(), is_counted: false };
     let db = sockets.store.system().await?;
     let found = db.commit_with(keys::present(&*db, presented, now)).await?;
-    let (stored, _) = found.ok_or(Error::Rejected("it is unknown"))?;
+    let (stored, _) = found.ok_or(Error::UnknownKey)?;
     if !hash.matches(&stored.key_hash) {
-        return Err(Error::Rejected("its secret is wrong"));
+        return Err(Error::Key(Reason::WrongKey));
     }
     if stored.is_dead {
-        return Err(Error::Rejected("it is revoked or expired"));
+        return Err(Error::Key(Reason::DeadKey));
     }
     if !stored.app_is_active {
         return Err(Error::Inactive);
@@ -143,8 +158,7 @@ async fn with_key(sockets: &Sockets, key: &ApiKey) -> Result<StoredKey, Error> {
 async fn with_ticket(sockets: &Sockets, ticket: &Ticket) -> Result<Redeemed, Error> {
     let db = sockets.store.system().await?;
     let redeemed = db.commit_with(tickets::redeem(&*db, &ticket.hash(), sockets.clock.now())).await?;
-    let redeemed =
-        redeemed.ok_or(Error::Rejected("the ticket is unknown, used or expired, or its key is dead"))?;
+    let redeemed = redeemed.ok_or(Error::Ticket)?;
     if redeemed.app_is_active { Ok(redeemed) } else { Err(Error::Inactive) }
 }
 

@@ -5,8 +5,10 @@ mod config;
 mod connect;
 mod error;
 mod message;
+mod refusal;
 
 pub use config::Config;
+pub use refusal::Allowance;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use http::HeaderValue;
@@ -28,6 +30,8 @@ pub struct Sockets {
     pub clock: Box<dyn Clock>,
     /// Whether `?api_key=` is honoured.
     pub allow_api_key_in_url: bool,
+    /// How many refusals may still be written down.
+    pub noted: Allowance,
     /// What happened.
     pub metrics: Metrics,
 }

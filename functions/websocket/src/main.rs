@@ -9,7 +9,7 @@ use shared::{
     store::{Settings, Store},
     telemetry::{self, Metrics},
 };
-use websocket::{Config, Sockets};
+use websocket::{Allowance, Config, Sockets};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
         registry: Registry::new(&aws::config().await, &config.connections_table),
         clock: Box::new(SystemClock),
         allow_api_key_in_url: config.allow_api_key_in_url,
+        noted: Allowance::default(),
         metrics: Metrics::to_stdout(),
     };
     let sockets = &sockets;

@@ -58,6 +58,16 @@ impl ApiKey {
         &self.0[PREFIX.len()..PREFIX.len() + ID_LENGTH]
     }
 
+    /// The public part of what was meant to be a key, good or not.
+    #[must_use]
+    pub fn id_in(text: &str) -> Option<&str> {
+        let is_around = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`');
+        let (id, rest) =
+            text.trim_start_matches(is_around).strip_prefix(PREFIX)?.split_at_checked(ID_LENGTH)?;
+        let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric()) && rest.starts_with('_');
+        is_id.then_some(id)
+    }
+
     /// The first 8 and the last 4 characters: enough to recognise it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -109,6 +119,8 @@ fn checksum(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -138,6 +150,35 @@ mod tests {
         for text in ["", "app_", "é".repeat(28).as_str(), "x".repeat(10_000).as_str(), &quoted] {
             assert_eq!(ApiKey::parse(text), Err(Malformed));
         }
+    }
+
+    #[test]
+    fn what_was_meant_to_be_a_key_names_its_app_however_it_is_spoilt() {
+        let key = ApiKey::generate().unwrap();
+        let (whole, id) = (key.expose(), Some(key.id()));
+        for text in
+            [whole, &format!("\"{whole}\""), &format!(" '{whole}"), &whole[..20], &format!("{whole}x")]
+        {
+            assert_eq!(ApiKey::id_in(text), id, "{text}");
+        }
+        for text in ["", "app_", "app_short_", &whole[4..], &whole[..16], "app_äöüäöü_", "app_abcdef-hijkl_x"]
+        {
+            assert_eq!(ApiKey::id_in(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_of_a_key_makes_no_key() {
+        let key = ApiKey::generate().unwrap();
+        let stored = key.hash();
+        let mut hexadecimal = String::new();
+        stored.as_bytes().iter().for_each(|byte| write!(hexadecimal, "{byte:02x}").unwrap());
+        assert_eq!(ApiKey::parse(&hexadecimal), Err(Malformed));
+        // In the form of a key, with the right id and checksum.
+        let forged = format!("{PREFIX}{}_{}", key.id(), &hexadecimal[..SECRET_LENGTH]);
+        let forged = ApiKey::parse(&format!("{forged}{}", checksum(&forged))).unwrap();
+        assert_eq!(forged.id(), key.id());
+        assert!(!forged.hash().matches(stored.as_bytes()));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod call;
 pub mod company;
 pub mod frame;
+pub mod handshake;
 pub mod ids;
 pub mod message;
 pub mod socket;

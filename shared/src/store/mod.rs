@@ -29,6 +29,7 @@ pub mod mappings;
 pub mod messages;
 pub mod page;
 mod patience;
+pub mod refusals;
 pub mod retention;
 mod session;
 pub mod tickets;

@@ -43,6 +43,7 @@ async fn two_apps(database: &Database) -> (Client, AppId, AppId) {
                  INSERT INTO agents (app_id, dialpad_user_id, since) VALUES ('{id}', 7, now());
                  INSERT INTO dialpad_user_mappings (app_id, dialpad_user_id, crm_user_id) VALUES ('{id}', 7, 'crm');
                  INSERT INTO client_events (app_id, seq, id, frame) VALUES ('{id}', 1, '{id}', '{{}}');
+                 INSERT INTO refused_handshakes (app_id, reason) VALUES ('{id}', 'quoted_key');
                  INSERT INTO erasures (app_id, number_hash) VALUES ('{id}', sha256('1'));
                  INSERT INTO dialpad_connections (app_id, kind, status) VALUES ('{id}', 'oauth', 'connected');
                  INSERT INTO dialpad_authorizations (token_hash, app_id, kind, expires_at)

@@ -27,8 +27,7 @@ use crate::{
     error::{Error, Result},
     extract::{DialpadUserId, NoParameters, OptionalJson, Path, Query},
     reply::Data,
-    schema,
-    webhook_secret,
+    schema, webhook_secret,
 };
 
 /// How long one provisioning keeps another away: longer than a request may take.

@@ -1,9 +1,17 @@
 //! The four common issues of the guide.
 
-use axum::http::Method;
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use serde_json::{Value, json};
+use shared::{
+    clock::Clock as _,
+    domain::handshake::Reason,
+    store::{Settings, Store, refusals},
+};
 
-use crate::server::{App, Server};
+use crate::server::{App, Reply, SECRET, Server};
 
 impl Server {
     async fn verdicts(&self, app: &App) -> (Vec<String>, Value) {
@@ -15,6 +23,71 @@ impl Server {
             diagnosis["checks"].clone(),
         )
     }
+
+    /// Runs a command line as a shell would: its URL, headers and body.
+    async fn run(&self, app: &App, command: &str) -> Reply {
+        let words: Vec<&str> =
+            command.split(['\'', '"']).map(str::trim).filter(|word| !word.is_empty()).collect();
+        let (first, rest) = words.split_first().unwrap();
+        let method = first.strip_prefix("curl -X ").unwrap();
+        let mut request = Request::builder().method(method).uri(rest[0]);
+        let mut body = Body::empty();
+        // After the URL come options, each with its value.
+        let value = command.split_once(" -d '").map(|(_, rest)| rest.trim_end_matches('\''));
+        if let Some(text) = value {
+            body = Body::from(text.to_owned());
+        }
+        let headers = command.split(" -d '").next().unwrap().split(" -H ").skip(1);
+        for header in headers {
+            let (name, value) = header.trim().trim_matches(['\'', '"']).split_once(": ").unwrap();
+            let value = value.replace("$INTERNAL_API_SECRET", SECRET).replace("$API_KEY", &app.key);
+            request = request.header(name, value);
+        }
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// As the WebSocket function does when it refuses a handshake with this app's key.
+    async fn refuse(&self, app: &App, reason: Reason) {
+        let store = Store::new(&Settings::new(self.database.url())).unwrap();
+        let db = store.system().await.unwrap();
+        let key_id = &app.key[4..16];
+        db.commit_with(refusals::note(&*db, key_id, reason, self.clock.now())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refused_handshake_is_named_with_a_command_that_works() {
+    let server = Server::new().await;
+    let (app, other) = (server.app("Acme").await, server.app("Other").await);
+    for reason in [Reason::QuotedKey, Reason::QuotedKey, Reason::QuotedKey] {
+        server.refuse(&app, reason).await;
+    }
+    let (verdicts, checks) = server.verdicts(&app).await;
+    assert_eq!(verdicts[0], "warning");
+    let detail = checks[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("3 x quoted_key (the key came in quotation marks), last at 2026-"), "{detail}");
+    assert_eq!(checks[0]["command"], "wscat -c 'wss://cti.example/ws' -H \"x-app-api-key: $API_KEY\"");
+    assert_eq!(server.verdicts(&other).await.0[0], "ok", "it is the other app's");
+
+    server.clock.advance(chrono::TimeDelta::minutes(1));
+    server.refuse(&app, Reason::DeadKey).await;
+    let (_, checks) = server.verdicts(&app).await;
+    assert!(checks[0]["detail"].as_str().unwrap().contains("1 x dead_key"), "{checks}");
+    let issued = server.run(&app, checks[0]["command"].as_str().unwrap()).await.expect(200);
+    assert!(issued["previous_key_expires_at"].is_string(), "{issued}");
+
+    server.clock.advance(chrono::TimeDelta::minutes(1));
+    server.refuse(&app, Reason::KeyInUrl).await;
+    let (_, checks) = server.verdicts(&app).await;
+    server.run(&app, checks[0]["command"].as_str().unwrap()).await.expect(201);
+
+    server.refuse(&app, Reason::AppInactive).await;
+    assert_eq!(server.count("SELECT count(*) FROM refused_handshakes").await, 4, "one row a reason");
+    server.clock.advance(chrono::TimeDelta::days(2));
+    assert_eq!(server.verdicts(&app).await.0[0], "ok", "it is long ago");
+    server.refuse(&app, Reason::QuotedKey).await;
+    let (_, checks) = server.verdicts(&app).await;
+    assert!(checks[0]["detail"].as_str().unwrap().contains("1 x quoted_key"), "{checks}");
 }
 
 #[tokio::test]
@@ -56,6 +129,10 @@ async fn each_issue_is_found_with_the_command_that_mends_it() {
     server.operator(Method::PATCH, &base, Some(json!({"is_active": false}))).await.expect(200);
     let (_, checks) = server.verdicts(&app).await;
     assert!(checks[0]["command"].as_str().unwrap().contains("PATCH"), "{checks}");
+    let active = server.run(&app, checks[0]["command"].as_str().unwrap()).await.expect(200);
+    assert_eq!(active["data"]["is_active"], true);
+    let mapping = checks[2]["command"].as_str().unwrap().replace("...", "ada");
+    server.run(&app, &mapping).await.expect(201);
     server.sql("UPDATE webhook_events SET dead_at = now()").await;
     let (_, checks) = server.verdicts(&app).await;
     assert!(checks[1]["command"].as_str().unwrap().contains("state=dead"), "{checks}");

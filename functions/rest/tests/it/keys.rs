@@ -94,7 +94,10 @@ async fn missing_unknown_revoked_and_expired_keys_get_the_same_answer() {
     let valid = server.app("Valid").await;
     let unknown = ApiKey::generate().unwrap().expose().to_owned();
     let quoted = format!("\"{}\"", valid.key);
-    // The id of a key that exists, under another secret with a right checksum.
+    // What somebody finds who reads the database.
+    let stored = "SELECT encode(key_hash, 'hex') FROM api_keys WHERE app_id = $1";
+    let stored = server.database.client().await.query_one(stored, &[&valid.id]).await.unwrap();
+    let stored: String = stored.get(0);
     let mut answers = Vec::new();
     for key in [
         None,
@@ -104,6 +107,8 @@ async fn missing_unknown_revoked_and_expired_keys_get_the_same_answer() {
         Some(&expired.key),
         Some(&revoked.key),
         Some(&quoted),
+        Some(&stored),
+        Some(&format!("{}_{}", &valid.key[..16], &stored[..38])),
     ] {
         let mut request = Request::get("/api/calls").header("x-request-id", "same");
         if let Some(key) = key {

@@ -11,10 +11,14 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest as _},
 };
 
-use super::server::{PATIENCE, Stage, eventually, server};
+use super::server::{PATIENCE, Server, Stage, eventually, server};
 
 async fn refused(query: &str, header: Option<&str>) -> u16 {
-    let url = format!("{}/ws?{query}", server().edge().replacen("http", "ws", 1));
+    refused_by(server(), query, header).await
+}
+
+async fn refused_by(server: &Server, query: &str, header: Option<&str>) -> u16 {
+    let url = format!("{}/ws?{query}", server.edge().replacen("http", "ws", 1));
     let mut request = url.into_client_request().unwrap();
     if let Some(key) = header {
         request.headers_mut().insert("x-app-api-key", key.parse().unwrap());
@@ -29,7 +33,7 @@ async fn refused(query: &str, header: Option<&str>) -> u16 {
 async fn bad_credentials_are_refused_at_the_handshake() {
     let stage = Stage::new("handshake").await;
     let key = stage.app.api_key.as_str();
-    let typo = format!("{}x", &key[..key.len() - 1]);
+    let typo = format!("{}{}", &key[..key.len() - 1], if key.ends_with('x') { 'y' } else { 'x' });
     assert_eq!(refused("", None).await, 401);
     assert_eq!(refused("api_key=", None).await, 401);
     assert_eq!(refused(&format!("api_key={typo}"), None).await, 401);
@@ -40,6 +44,19 @@ async fn bad_credentials_are_refused_at_the_handshake() {
 
     let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
     let database = server().database().await;
+    let stored = "SELECT encode(key_hash, 'hex') FROM api_keys WHERE app_id = $1";
+    let stored: String = database.query_one(stored, &[&app_id]).await.unwrap().get(0);
+    for stolen in [stored.clone(), format!("{}_{stored}", &key[..16])] {
+        assert_eq!(refused("", Some(&stolen)).await, 401, "what is stored of a key is no key");
+    }
+
+    let path = format!("/internal/apps/{app_id}/diagnostics");
+    let answer = stage.client.send(axum::http::Method::GET, &path, &[], "").await.unwrap();
+    let detail = answer.body["checks"][0]["detail"].as_str().unwrap();
+    for told in ["1 x user_id", "1 x quoted_key", "3 x malformed_key"] {
+        assert!(detail.contains(told), "{told} is not in {detail}");
+    }
+
     database.execute("UPDATE apps SET is_active = false WHERE id = $1", &[&app_id]).await.unwrap();
     assert_eq!(refused(&format!("api_key={key}"), None).await, 403);
 }
@@ -51,6 +68,29 @@ async fn the_key_may_come_in_a_header() {
         format!("{}/ws", server().edge().replacen("http", "ws", 1)).into_client_request().unwrap();
     request.headers_mut().insert("x-app-api-key", stage.app.api_key.parse().unwrap());
     connect_async(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deployment_that_takes_no_key_in_the_url_takes_it_in_a_header_and_tickets() {
+    let server = Server::start(&["--parameter", "AllowApiKeyInUrl=false"]);
+    let client = server.client();
+    let app = client.make_app("no key in the url").await.unwrap();
+    let key = app.api_key.as_str();
+    assert_eq!(refused_by(&server, &format!("api_key={key}"), None).await, 401);
+    let path = format!("/internal/apps/{}/diagnostics", app.app_id);
+    let diagnosis = client.send(axum::http::Method::GET, &path, &[], "").await.unwrap().body;
+    assert!(diagnosis["checks"][0]["detail"].as_str().unwrap().contains("1 x key_in_url"), "{diagnosis}");
+    let command = diagnosis["checks"][0]["command"].as_str().unwrap();
+    assert!(command.contains("/api/ws-tickets'"), "{command}");
+
+    let mut request =
+        format!("{}/ws", server.edge().replacen("http", "ws", 1)).into_client_request().unwrap();
+    request.headers_mut().insert("x-app-api-key", key.parse().unwrap());
+    connect_async(request).await.unwrap();
+    let headers = [("x-app-api-key", key)];
+    let ticket = client.send(axum::http::Method::POST, "/api/ws-tickets", &headers, "").await.unwrap();
+    let ticket = ticket.body["ticket"].as_str().unwrap().to_owned();
+    client.connect(&format!("ticket={ticket}")).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Why does it not work? The four common issues of the guide, each checked on an app's own rows and sockets, with the
 //! command that mends what is wrong.
 
+mod handshakes;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,7 +10,10 @@ use serde::Serialize;
 use shared::{
     domain::{ids::AppId, time::Timestamp},
     registry::Connection,
-    store::diagnosis::{self, Facts},
+    store::{
+        diagnosis::{self, Facts},
+        refusals,
+    },
 };
 use utoipa::ToSchema;
 
@@ -17,6 +22,7 @@ use crate::{
     auth::{Operator, PublicUrl},
     error::{Error, Result},
     extract::{NoParameters, Path, Query},
+    tickets::socket_url,
 };
 
 /// A delivery that waits longer than this, in seconds, waits for more than its turn.
@@ -63,42 +69,29 @@ pub(crate) enum Verdict {
 pub(crate) async fn diagnose(
     State(deps): State<Arc<Deps>>,
     _: Operator,
-    PublicUrl(url): PublicUrl,
+    url: PublicUrl,
     Path(app_id): Path<AppId>,
     _: Query<NoParameters>,
 ) -> Result<axum::Json<Diagnosis>> {
     let now = deps.clock.now();
     let db = deps.store.app(app_id).await?;
     let facts = diagnosis::facts(&*db, app_id, now).await?.ok_or(Error::NotFound("app"))?;
+    let refused = refusals::recent(&*db, app_id, now).await?;
     let connections = match &deps.registry {
         Some(registry) => Some(registry.of_app(app_id, now).await?),
         None => None,
     };
-    let app = format!("{url}/internal/apps/{app_id}");
+    let socket = socket_url(&deps.config, &url);
+    let PublicUrl(http) = &url;
+    let app = format!("{http}/internal/apps/{app_id}");
+    let places = handshakes::Places { app: &app, http, socket: &socket };
     let checks = vec![
-        rejected_sockets(&facts, &app),
-        missing_voicemails(&facts, &app, &format!("{url}/webhooks/dialpad/{app_id}")),
+        handshakes::check(&facts, &refused, &places),
+        missing_voicemails(&facts, &app, &format!("{http}/webhooks/dialpad/{app_id}")),
         untargeted_events(&facts, &app),
-        dropped_connections(connections.as_deref(), &url),
+        dropped_connections(connections.as_deref(), http),
     ];
     Ok(axum::Json(Diagnosis { success: true, app_id, checks }))
-}
-
-fn rejected_sockets(facts: &Facts, app: &str) -> Check {
-    let (verdict, detail, command) = if !facts.is_active {
-        let command = format!("{} -d '{{\"is_active\":true}}'", curl("PATCH", app));
-        (Verdict::Failed, "The app is not active: its keys are refused with 403.".to_owned(), Some(command))
-    } else if facts.live_keys == 0 {
-        let command = curl("POST", &format!("{app}/api-key"));
-        (Verdict::Failed, "The app has no key that works.".to_owned(), Some(command))
-    } else {
-        let detail = format!(
-            "The app has {} working API key(s). Send one without quotes, as x-app-api-key or ?api_key=.",
-            facts.live_keys
-        );
-        (Verdict::Ok, detail, None)
-    };
-    Check { issue: "WebSocket connection rejected with 401 Unauthorized", verdict, detail, command }
 }
 
 fn missing_voicemails(facts: &Facts, app: &str, webhook: &str) -> Check {
@@ -143,7 +136,7 @@ fn missing_voicemails(facts: &Facts, app: &str, webhook: &str) -> Check {
 fn untargeted_events(facts: &Facts, app: &str) -> Check {
     let command = |user: &str| {
         let body = format!("{{\"dialpad_user_id\":\"{user}\",\"crm_user_id\":\"...\"}}");
-        Some(format!("{} -d '{body}'", curl("POST", &format!("{app}/users/map"))))
+        Some(curl_with("POST", &format!("{app}/users/map"), &body))
     };
     let (verdict, detail, command) = match facts.unmapped.first() {
         Some(user) => {
@@ -178,4 +171,9 @@ fn dropped_connections(connections: Option<&[Connection]>, url: &str) -> Check {
 /// A command line; the secret stays in the operator's shell.
 fn curl(method: &str, url: &str) -> String {
     format!("curl -X {method} '{url}' -H \"Authorization: Bearer $INTERNAL_API_SECRET\"")
+}
+
+/// The same with a body.
+fn curl_with(method: &str, url: &str, body: &str) -> String {
+    format!("{} -H 'content-type: application/json' -d '{body}'", curl(method, url))
 }
