@@ -38,7 +38,7 @@ async fn ask(processor: &Processor, app_id: AppId, close: Close) -> bool {
     let reason = close.reason;
     match processor.push_queue.send(&PushMessage::close(app_id, close)).await {
         Ok(()) => {
-            info!(component = "APIKey", %app_id, ?reason, "closing sockets");
+            info!(component = "APIKey", %app_id, reason = reason.as_str(), "closing sockets");
             true
         }
         Err(error) => {
