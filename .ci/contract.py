@@ -17,6 +17,12 @@ SEED = "20260528"
 
 # Two apps: one is asked for with its key, the other is what operators work on, so that no key dies under the run.
 CONFIG = """
+# Which texts are numbers that can be dialled is known to a library and said by no pattern; who is mapped is what was done
+# before; and a user dials five times a minute.
+[[operations]]
+include-operation-id = "request_call"
+checks.positive_data_acceptance.enabled = false
+
 [auth.openapi.app_key]
 api_key = "{key}"
 
@@ -50,7 +56,8 @@ def main(arguments):
         config = pathlib.Path(folder, "schemathesis.toml")
         config.write_text(CONFIG.format(key=apps[0]["api_key"], secret=SECRET, app_id=apps[1]["app_id"]))
         command = [str(schemathesis), "--config-file", str(config), "run", f"{url}/openapi.json", "--url", url]
-        command += ["--checks", "all", "--seed", SEED, "--max-examples", "20", "--workers", "2", "--no-color"]
+        # All checks are on unless the configuration says otherwise; on the command line they would be on in any case.
+        command += ["--seed", SEED, "--max-examples", "20", "--workers", "2", "--no-color"]
         command += ["--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure"]
         command += ["--generation-database", "none", *arguments]
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": "contract_hooks", "PYTHONPATH": str(server.ROOT / ".ci")}

@@ -1,6 +1,10 @@
 """What Schemathesis cannot know of the API: OpenAPI cannot say that one member excludes or demands another."""
 
+import itertools
+
 import schemathesis
+
+KEYS = itertools.count()
 
 
 @schemathesis.hook
@@ -9,6 +13,9 @@ def map_case(context, case):
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return case
     query, body = case.query, case.body
+    # Of a key that was used before the answer is known, or it belongs to another body.
+    if "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = f"contract-{next(KEYS)}"
     # A page begins at a cursor or at an offset.
     if isinstance(query, dict) and "cursor" in query and "offset" in query:
         del query["offset"]

@@ -44,16 +44,16 @@ const MOST_CUSTOM_DATA: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct WantedCall {
     /// Whose application dials; this or `crm_user_id`.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = schema::dialpad_id_or_null, required = false)]
     dialpad_user_id: Option<DialpadUserId>,
     /// The CRM user who is mapped to that Dialpad user.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(schema_with = schema::crm_user_id_or_null, required = false)]
     crm_user_id: Option<CrmUserId>,
     /// The number to dial, written in any way; without its country's code it is one of the app's default region.
     #[schema(schema_with = schema::number)]
     to: PhoneNumber,
     /// A text of the app's own, which comes back with the call.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, pattern = r"^[^\x00]*$")]
     custom_data: Option<String>,
 }
 
@@ -107,7 +107,7 @@ impl CallRequestView {
 /// Has a user's own Dialpad application dial. With an `Idempotency-Key` a repeat within 24 hours dials nothing and gets the
 /// same answer.
 #[utoipa::path(post, operation_id = "request_call", path = "/api/call-requests", tag = "Calls", request_body = WantedCall, security(("app_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 letters; keeps a repeat from dialling twice.")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Keeps a repeat from dialling twice.")),
     responses((status = 202, body = Data<CallRequestView>, headers(("Location" = String, description = "The request."))),
         (status = 409, description = "No company is connected, or the same key is in flight."),
         (status = 429, description = "The user has dialled five times within a minute.")))]
@@ -203,8 +203,10 @@ fn repeated(before: CallRequest) -> Result<Response> {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     match key.to_str().map(str::trim) {
-        Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible letters")),
+        Ok(key) if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Some(key.to_owned()))
+        }
+        _ => Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible letters without spaces")),
     }
 }
 

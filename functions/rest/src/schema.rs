@@ -37,7 +37,7 @@ named! {
     /// What more a list is to tell.
     Include: words(&["total"], false);
     /// A number, or what stands in its place.
-    Number: text(VISIBLE).min_length(Some(1)).build();
+    Number: number();
     /// A user of the CRM.
     CrmUserId: crm_user_id();
     /// A positive 64-bit integer, in digits.
@@ -71,6 +71,10 @@ const VISIBLE: &str = r"^[^\x00]*\S[^\x00]*$";
 
 /// Anything without that character.
 pub(crate) const STORABLE: &str = r"^[^\x00]*$";
+
+pub(crate) fn number() -> Object {
+    text(VISIBLE).min_length(Some(1)).build()
+}
 
 pub(crate) fn app_name() -> Object {
     text(VISIBLE).min_length(Some(1)).max_length(Some(200)).build()
