@@ -37,6 +37,7 @@ const FILES: &[(&str, &str)] = &embed![
     "016_call_requests.sql",
     "017_planner.sql",
     "018_refused_handshakes.sql",
+    "019_reconciled.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

@@ -20,6 +20,10 @@ pub struct Config {
     pub event_log_retention: TimeDelta,
     /// `DELIVERY_RETENTION_DAYS`: how long a delivery is kept that no call or message is made of.
     pub delivery_retention: TimeDelta,
+    /// `DIALPAD_FUNCTION`: the function that speaks with Dialpad; without it, Dialpad is not asked for anything.
+    pub dialpad_function: Option<String>,
+    /// `RECONCILE_AFTER_SECONDS`: after how long a silence Dialpad is asked for a leg that is not over; 0: never.
+    pub reconcile_after: Option<TimeDelta>,
     /// `PROCESSOR_SWEEP_SECONDS`: how long a scheduled run goes on looking; 0: it looks once.
     pub sweep: Duration,
 }
@@ -42,8 +46,19 @@ impl Config {
             poll_interval: Duration::from_secs(poll_interval),
             event_log_retention: days(env, "EVENT_LOG_RETENTION_DAYS", 7)?,
             delivery_retention: days(env, "DELIVERY_RETENTION_DAYS", 30)?,
+            dialpad_function: env.optional("DIALPAD_FUNCTION").map(str::to_owned),
+            reconcile_after: reconcile_after(env)?,
             sweep: Duration::from_secs(env.parsed("PROCESSOR_SWEEP_SECONDS", 55)?),
         })
+    }
+}
+
+fn reconcile_after(env: &Env) -> Result<Option<TimeDelta>, Error> {
+    const WEEK: i64 = 7 * 24 * 60 * 60;
+    match env.parsed("RECONCILE_AFTER_SECONDS", 900)? {
+        0 => Ok(None),
+        seconds @ 60..=WEEK => Ok(Some(TimeDelta::seconds(seconds))),
+        _ => Err(Error::Invalid("RECONCILE_AFTER_SECONDS")),
     }
 }
 

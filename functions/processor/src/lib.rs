@@ -9,6 +9,7 @@ mod config;
 mod erased;
 mod error;
 mod frames;
+mod healing;
 mod numbers;
 mod outbox;
 mod plan;
@@ -41,11 +42,15 @@ pub(crate) const APPS_AT_ONCE: usize = 2;
 /// again.
 const MESSAGES: Duration = Duration::from_secs(30);
 
-/// Serves one invocation: a batch of the event queue, or the schedule.
+/// Serves one invocation: a batch of the event queue, the schedule, or an operator who does not wait for the schedule to
+/// ask Dialpad for silent legs.
 pub async fn handle(processor: &Processor, event: Value) -> Result<SqsBatchResponse, Error> {
     // Boxed: together they are deeper than the compiler goes.
     let outcome = if event.get("Records").is_some() {
         Ok(Box::pin(messages(processor, serde_json::from_value(event)?)).await)
+    } else if event.get("action").is_some_and(|action| action == "heal") {
+        Box::pin(healing::heal(processor)).await;
+        Ok(SqsBatchResponse::default())
     } else {
         Box::pin(sweep::sweep(processor)).await.map(|()| SqsBatchResponse::default())
     };

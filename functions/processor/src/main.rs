@@ -6,6 +6,7 @@ use shared::{
     aws,
     clock::SystemClock,
     config::Env,
+    invoke::Invoker,
     queue::Queue,
     store::{Settings, Store},
     telemetry::{self, Metrics},
@@ -16,12 +17,15 @@ async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
+    let aws = aws::config().await;
+    let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
     let processor = Processor::new(
         Store::new(&Settings::new(config.database_url.expose()).with_connections(2))?,
-        Queue::new(&aws::config().await, &config.push_queue_url),
+        Queue::new(&aws, &config.push_queue_url),
         Box::new(SystemClock),
         config,
     )
+    .with_dialpad(dialpad)
     .with_metrics(Metrics::to_stdout());
     let processor = &processor;
     run(service_fn(move |event: LambdaEvent<_>| processor::handle(processor, event.payload))).await

@@ -6,7 +6,7 @@ use shared::{
     queue::SpilledDelivery,
     store::{
         self, apps,
-        inbox::{self, Accepted, Form, NewEvent},
+        inbox::{self, Accepted, Form, NewEvent, Source},
     },
     telemetry::{Metric, TraceId},
 };
@@ -43,6 +43,7 @@ pub(crate) async fn store(processor: &Processor, spilled: &SpilledDelivery) -> R
         json: &delivery.json,
         dedupe_key: &delivery.dedupe_key,
         received_at: spilled.received_at,
+        source: Source::Delivered,
     };
     let accepted = match accept(processor, event, Form::Json).await {
         Err(error) if error.is_refused_value() => accept(processor, event, Form::Text).await?,

@@ -16,16 +16,23 @@ use shared::{
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::{closings, error::Error, outbox, retention, traces::Traces, work_on, worker::Processor};
+use crate::{closings, error::Error, healing, outbox, retention, traces::Traces, work_on, worker::Processor};
 
 /// How long an entry of the log may wait to be handed over before it counts as forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
 /// How many forgotten entries one look sends.
 const AT_ONCE: i64 = 1000;
 
+/// Looks for work, and beside that asks Dialpad for legs that fell silent.
+pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
+    // Side by side: a Dialpad that does not answer holds nobody up.
+    let (looked, ()) = join(look_until_the_end(processor), Box::pin(healing::heal(processor))).await;
+    looked
+}
+
 /// Looks for work every poll interval, for as long as a scheduled run may take. A look that fails does not end the run:
 /// the database may be back at the next.
-pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
+async fn look_until_the_end(processor: &Processor) -> Result<(), Error> {
     let end = Instant::now() + processor.config.sweep;
     if let Err(error) = measure(processor).await {
         warn!(component = "Processor", error = %Chain(&error), "backlog not measured");

@@ -6,6 +6,7 @@ use futures_util::future::try_join;
 use shared::{
     clock::Clock,
     domain::ids::{AppId, new_id},
+    invoke::Invoker,
     queue::Queue,
     store::{self, Store, event_log, inbox},
     telemetry::{Chain, Metric, Metrics},
@@ -17,6 +18,7 @@ use crate::{
     Config,
     batch::{self, Applied, Batch},
     error::Error,
+    healing::Healing,
     outbox,
     traces::Traces,
 };
@@ -32,13 +34,26 @@ pub struct Processor {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
+    /// None: silent legs stay as they are.
+    pub(crate) healing: Option<Healing>,
 }
 
 impl Processor {
     /// Puts it together.
     #[must_use]
     pub fn new(store: Store, push_queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
-        Self { store, push_queue, clock, config, metrics: Metrics::default() }
+        Self { store, push_queue, clock, config, metrics: Metrics::default(), healing: None }
+    }
+
+    /// Asks Dialpad for legs that fell silent, unless the settings say never.
+    #[must_use]
+    pub fn with_dialpad(self, invoker: Option<Invoker>) -> Self {
+        Self {
+            healing: invoker
+                .zip(self.config.reconcile_after)
+                .map(|(invoker, silence)| Healing { invoker, silence }),
+            ..self
+        }
     }
 
     /// Counts into these instead of into some that nobody reads.

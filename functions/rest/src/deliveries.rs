@@ -9,7 +9,7 @@ use shared::{
         ids::{AppId, DialpadId},
         time::Timestamp,
     },
-    store::{apps, deliveries},
+    store::{apps, deliveries, inbox::Source},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -45,7 +45,26 @@ impl From<DeliveryState> for deliveries::State {
     }
 }
 
-/// A delivery of Dialpad's.
+/// How an event came.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EventSource {
+    /// Dialpad delivered it.
+    Delivered,
+    /// It was missed, and is made of what Dialpad answered when it was asked for the call.
+    Reconciled,
+}
+
+impl From<Source> for EventSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Delivered => Self::Delivered,
+            Source::Reconciled => Self::Reconciled,
+        }
+    }
+}
+
+/// A delivery of Dialpad's, or what stands for one that was missed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Delivery {
     id: Uuid,
@@ -61,6 +80,7 @@ pub(crate) struct Delivery {
     occurred_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
+    source: EventSource,
     #[schema(value_type = Option<String>, format = DateTime, required)]
     processed_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime, required)]
@@ -85,6 +105,7 @@ impl From<deliveries::Delivery> for Delivery {
             dialpad_call_id: delivery.call_id,
             occurred_at: delivery.event_timestamp.map(Timestamp),
             received_at: delivery.received_at.into(),
+            source: delivery.source.into(),
             processed_at: delivery.processed_at.map(Timestamp),
             dead_at: delivery.dead_at.map(Timestamp),
             attempts: delivery.attempts,

@@ -18,6 +18,7 @@ use crate::{
     Deps,
     auth::AppCaller,
     calls::name,
+    deliveries::EventSource,
     error::{Error, Result},
     extract::{NoParameters, Path, Query},
     reply::Data,
@@ -26,12 +27,12 @@ use crate::{
 /// The most steps that are shown; real calls have some dozens.
 const SHOWN: i64 = 1_000;
 
-/// A state that Dialpad told of a leg.
+/// A state of a leg: told by Dialpad, or found out when it was asked.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineStep {
     /// Our id of the delivery.
     id: Uuid,
-    /// Dialpad's name of the state.
+    /// Dialpad's name of the state; `gone` of a leg that it did not know any more.
     #[schema(example = "ringing")]
     state: String,
     /// Dialpad's id of the leg.
@@ -45,6 +46,7 @@ pub(crate) struct TimelineStep {
     /// When we were told.
     #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
+    source: EventSource,
 }
 
 impl From<Step> for TimelineStep {
@@ -56,6 +58,7 @@ impl From<Step> for TimelineStep {
             call_id: step.call_id,
             occurred_at: step.occurred_at.map(Timestamp),
             received_at: step.received_at.into(),
+            source: step.source.into(),
         }
     }
 }

@@ -12,7 +12,7 @@ use shared::{
     store::{
         self, Store,
         apps::{self, WebhookSecrets},
-        inbox::{self, Accepted, Form, NewEvent},
+        inbox::{self, Accepted, Form, NewEvent, Source},
         keys,
     },
     telemetry::{Chain, Metric, Metrics, TraceId},
@@ -117,6 +117,7 @@ impl Intake {
             json: &delivery.json,
             dedupe_key: &delivery.dedupe_key,
             received_at,
+            source: Source::Delivered,
         };
         let mut stored = store_as!(self, deadline, event, Form::Json);
         if matches!(&stored, Err(error) if error.is_refused_value()) {

@@ -76,7 +76,7 @@ fn table_of_states() -> String {
         write!(table, " {head} |").unwrap();
     }
     writeln!(table, "\n|---|{}", "---|".repeat(situations.len())).unwrap();
-    for state in State::KNOWN.iter().chain([&State::parse("any other")]) {
+    for state in State::KNOWN.iter().chain([&State::Gone, &State::parse("any other")]) {
         write!(table, "| {} |", state.as_str()).unwrap();
         for (_, target, before) in &situations {
             write!(table, " {} |", told(target, before, state)).unwrap();

@@ -39,10 +39,11 @@ fn read(bytes: &[u8]) -> CallEvent {
     let maybe_time = |byte: u8| (byte > 127).then(|| time(byte - 128)).flatten();
     let maybe_leg = |byte: u8| (byte > 127).then(|| DialpadId(i64::from(byte % 8)));
     let flag = |bit: u8| bytes[9] >> bit & 1 == 1;
-    let known = State::KNOWN.len();
+    let ours = [State::Gone, State::parse("new")];
+    let mut states = State::KNOWN.iter().chain(&ours).cycle();
     CallEvent {
         call_id: DialpadId(i64::from(bytes[0] % 8)),
-        state: State::KNOWN.get(usize::from(bytes[1]) % (known + 1)).cloned().unwrap_or(State::parse("new")),
+        state: states.nth(usize::from(bytes[1])).cloned().unwrap_or(State::Gone),
         at: time(bytes[2]).unwrap_or_default(),
         tie_break: bytes.to_vec(),
         entry_point_call_id: maybe_leg(bytes[3]),

@@ -1,5 +1,6 @@
-//! What Dialpad sends: its signature, and its payloads.
+//! What Dialpad sends, and what it says when it is asked: signatures, payloads, and what of a call was not delivered.
 
 pub mod erasure;
 pub mod jws;
 pub mod payload;
+pub mod reconciled;

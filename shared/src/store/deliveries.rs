@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
+    inbox::Source,
     page::{Listing, Page, Request},
 };
 use crate::domain::ids::{AppId, DialpadId, new_id};
@@ -49,6 +50,8 @@ pub struct Delivery {
     pub event_timestamp: Option<DateTime<Utc>>,
     /// When it came.
     pub received_at: DateTime<Utc>,
+    /// How it came.
+    pub source: Source,
     /// When it was applied.
     pub processed_at: Option<DateTime<Utc>>,
     /// When it was given up.
@@ -77,6 +80,7 @@ impl From<&Row> for Delivery {
             call_id: row.get::<_, Option<i64>>("call_id").map(DialpadId),
             event_timestamp: row.get("event_timestamp"),
             received_at: row.get("created_at"),
+            source: Source::read(row),
             processed_at,
             dead_at,
             attempts: row.get("attempts"),
@@ -100,7 +104,7 @@ pub async fn list(
     let listing = Listing {
         name: "deliveries.list",
         columns: "id, event_type, call_id, event_timestamp, received_at AS created_at, processed_at, dead_at, attempts, due_at,
-            last_error",
+            last_error, source",
         table: ("webhook_events", "e"),
         joins: "",
         place: ("received_at", "id"),
@@ -235,6 +239,8 @@ pub struct Step {
     pub occurred_at: Option<DateTime<Utc>>,
     /// When it came.
     pub received_at: DateTime<Utc>,
+    /// How it came.
+    pub source: Source,
 }
 
 /// The first `limit` states of all legs of a conversation, in the order in which they happened.
@@ -247,7 +253,7 @@ pub async fn timeline(
     let rows = db
         .query_typed(
             "-- deliveries.timeline
-             SELECT e.id, e.event_type, c.dialpad_call_id, c.id AS call_id, e.event_timestamp, e.received_at
+             SELECT e.id, e.event_type, c.dialpad_call_id, c.id AS call_id, e.event_timestamp, e.received_at, e.source
              FROM calls c JOIN webhook_events e ON e.app_id = c.app_id AND e.call_id = c.dialpad_call_id
              WHERE c.app_id = $1 AND c.parent_call_id = $2
              ORDER BY e.event_timestamp NULLS LAST, e.received_at, e.id LIMIT $3",
@@ -263,6 +269,7 @@ pub async fn timeline(
             call_id: row.get("call_id"),
             occurred_at: row.get("event_timestamp"),
             received_at: row.get("received_at"),
+            source: Source::read(row),
         })
         .collect())
 }

@@ -59,7 +59,7 @@ pub async fn facts(
                             WHERE m.app_id = a.id AND m.dialpad_user_id = u.dialpad_user_id)
                         ORDER BY 1 LIMIT 20) AS unmapped
              FROM apps a, LATERAL (
-                 SELECT max(received_at) AS last_delivery_at,
+                 SELECT max(received_at) FILTER (WHERE source = 'delivered') AS last_delivery_at,
                         count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead,
                         count(*) FILTER (WHERE event_type LIKE '%voicemail%') AS voicemail_deliveries,
                         min(received_at) FILTER (WHERE processed_at IS NULL AND dead_at IS NULL) AS oldest_pending_at

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{GenericClient, types::Type};
+use tokio_postgres::{GenericClient, Row, types::Type};
 use uuid::Uuid;
 
 use super::{Error, Result};
@@ -22,6 +22,37 @@ pub struct NewEvent<'a> {
     pub dedupe_key: &'a [u8],
     /// When it arrived.
     pub received_at: DateTime<Utc>,
+    /// How it came.
+    pub source: Source,
+}
+
+/// How an event came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Dialpad delivered it.
+    Delivered,
+    /// It is made of what Dialpad answered when it was asked.
+    Reconciled,
+}
+
+impl Source {
+    /// The word that stands for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Reconciled => "reconciled",
+        }
+    }
+
+    /// Reads it back.
+    pub(super) fn read(row: &Row) -> Self {
+        if row.get::<_, &str>("source") == Self::Reconciled.as_str() {
+            Self::Reconciled
+        } else {
+            Self::Delivered
+        }
+    }
 }
 
 /// What became of a delivery.
@@ -53,8 +84,8 @@ pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>, form:
         .execute_typed(
             &format!(
                 "-- inbox.accept
-                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at)
-                 VALUES ($1, $2, $3, {payload}, $5, $6, $6) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
+                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source)
+                 VALUES ($1, $2, $3, {payload}, $5, $6, $6, $7) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
             ),
             &[
                 (&id, Type::UUID),
@@ -63,6 +94,7 @@ pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>, form:
                 (&event.json, Type::TEXT),
                 (&event.dedupe_key, Type::BYTEA),
                 (&event.received_at, Type::TIMESTAMPTZ),
+                (&event.source.as_str(), Type::TEXT),
             ],
         )
         .await?;

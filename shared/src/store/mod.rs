@@ -30,6 +30,7 @@ pub mod messages;
 pub mod page;
 mod patience;
 pub mod refusals;
+pub mod reconciling;
 pub mod retention;
 mod session;
 pub mod tickets;

@@ -38,6 +38,8 @@ pub enum Metric {
     OldestPendingSeconds,
     /// Deliveries that were given up and nobody tried again.
     DeadEvents,
+    /// Events that were not delivered, and made of what Dialpad answered when it was asked.
+    Reconciled,
     /// Frames that reached a socket.
     Pushed,
     /// Sockets that were gone when a frame came.
@@ -64,7 +66,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Received,
         Self::Rejected,
         Self::Spilled,
@@ -75,6 +77,7 @@ impl Metric {
         Self::Pending,
         Self::OldestPendingSeconds,
         Self::DeadEvents,
+        Self::Reconciled,
         Self::Pushed,
         Self::Gone,
         Self::Throttled,
@@ -102,6 +105,7 @@ impl Metric {
             Self::Pending => "Pending",
             Self::OldestPendingSeconds => "OldestPendingSeconds",
             Self::DeadEvents => "DeadEvents",
+            Self::Reconciled => "Reconciled",
             Self::Pushed => "Pushed",
             Self::Gone => "Gone",
             Self::Throttled => "Throttled",

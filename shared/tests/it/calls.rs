@@ -1,5 +1,6 @@
 //! The fold, and what clients are told, as the processor uses them: events come in, in any order and number.
 
+mod lost;
 mod plausible;
 mod properties;
 mod scenarios;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup is a failed test")]
 
 mod failures;
+mod healing;
 mod messages;
 mod races;
 mod retention;

@@ -1,8 +1,12 @@
 //! A processor with a database of its own, and queues behind a real socket.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
-use axum::{Router, body::Bytes, http::HeaderMap, routing::post};
+use axum::{Json, Router, body::Bytes, http::HeaderMap, routing::post};
 use local::{
     aws::sqs::Sqs,
     template::{Surroundings, Template},
@@ -14,6 +18,7 @@ use shared::{
     clock::{Clock as _, SystemClock},
     config::{Env, Secret},
     domain::ids::{AppId, new_id},
+    invoke::Invoker,
     queue::Queue,
     store::{Settings, Store, apps},
     testing::{Database, ManualClock, aws_config},
@@ -26,6 +31,7 @@ pub(crate) struct Stage {
     pub(crate) clock: ManualClock,
     pub(crate) queues: Sqs,
     pub(crate) app_id: AppId,
+    pub(crate) dialpad: Dialpad,
     owner: Database,
 }
 
@@ -46,7 +52,8 @@ impl Stage {
 
     async fn set(log_days: &str, delivery_days: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let owner = Database::new().await;
-        let (queues, endpoint) = queues().await;
+        let dialpad = Dialpad::default();
+        let (queues, endpoint) = queues(dialpad.clone()).await;
         let url = format!("{endpoint}/000000000000/{}", queues.queue("PushQueue").unwrap().definition().name);
         let clock = ManualClock::new(SystemClock.now());
         let env = Env::from([
@@ -55,19 +62,22 @@ impl Stage {
             ("PROCESSOR_SWEEP_SECONDS", "0"),
             ("EVENT_LOG_RETENTION_DAYS", log_days),
             ("DELIVERY_RETENTION_DAYS", delivery_days),
+            ("RECONCILE_AFTER_SECONDS", "900"),
         ]);
         let mut settings = Settings::new(owner.url()).with_connections(2);
         change(&mut settings);
+        let aws = aws_config(&endpoint).await;
         let processor = Processor::new(
             Store::new(&settings).unwrap(),
-            Queue::new(&aws_config(&endpoint).await, &url),
+            Queue::new(&aws, &url),
             Box::new(clock.clone()),
             Config::from_env(&env).unwrap(),
-        );
+        )
+        .with_dialpad(Some(Invoker::new(&aws, "dialpad")));
         let database = owner.client().await;
         let app_id = AppId(new_id());
         apps::insert(&database, app_id, "test", &Secret::new("secret"), None, clock.now()).await.unwrap();
-        Self { processor, database, clock, queues, app_id, owner }
+        Self { processor, database, clock, queues, app_id, dialpad, owner }
     }
 
     /// Another session with the same database.
@@ -133,8 +143,32 @@ impl Stage {
     }
 }
 
-/// The template's queues, served on a port of their own.
-async fn queues() -> (Sqs, String) {
+/// What stands for the function `dialpad`: it answers what a test put there, in this order, and then that it is away.
+#[derive(Clone, Default)]
+pub(crate) struct Dialpad(Arc<Mutex<(VecDeque<Value>, Vec<Value>)>>);
+
+impl Dialpad {
+    /// The next answers.
+    pub(crate) fn answers(&self, answers: impl IntoIterator<Item = Value>) {
+        self.0.lock().unwrap().0.extend(answers);
+    }
+
+    /// The legs that it was asked for since the last time, in this order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let requests = std::mem::take(&mut self.0.lock().unwrap().1);
+        requests.iter().map(|request| request["call_id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn answer(&self, request: &Bytes) -> Value {
+        let (answers, requests) = &mut *self.0.lock().unwrap();
+        requests.push(serde_json::from_slice(request).unwrap());
+        let away = || json!({"refused": {"kind": "unavailable", "detail": "away", "retry_after": null}});
+        answers.pop_front().unwrap_or_else(away)
+    }
+}
+
+/// The template's queues, and the function `dialpad`, served on a port of their own.
+async fn queues(dialpad: Dialpad) -> (Sqs, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let urls = PublicUrls { http: endpoint.clone(), ws: endpoint.clone(), aws: endpoint.clone() };
@@ -148,6 +182,9 @@ async fn queues() -> (Sqs, String) {
         let target = headers["x-amz-target"].to_str().unwrap();
         served.call(target.strip_prefix("AmazonSQS.").unwrap(), &body)
     };
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(call))).await });
+    let invoke = async move |request: Bytes| Json(dialpad.answer(&request));
+    let router =
+        Router::new().route("/", post(call)).route("/2015-03-31/functions/dialpad/invocations", post(invoke));
+    tokio::spawn(async move { axum::serve(listener, router).await });
     (queues, endpoint)
 }

@@ -52,6 +52,7 @@ async fn deliveries_are_listed_by_what_became_of_them() {
     let list = server.operator_get(&format!("{path}?state=processed&include=total")).await.expect(200);
     let hangup = &list["data"][0];
     assert_eq!((&hangup["state"], &hangup["dialpad_call_id"]), (&json!("processed"), &json!("7")));
+    assert_eq!(hangup["source"], "delivered");
     assert_eq!((&hangup["due_at"], &list["pagination"]["total"]), (&json!(null), &json!(1)));
     let pages = server.operator_get(&format!("{path}?limit=3")).await.expect(200);
     let next = pages["pagination"]["next_cursor"].as_str().unwrap();

@@ -12,6 +12,7 @@ mod ends;
 mod faults;
 mod folder;
 mod frames;
+mod healing;
 mod isolation;
 mod journal;
 mod kills;

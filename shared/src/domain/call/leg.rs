@@ -34,7 +34,7 @@ pub struct Leg {
     pub started_at: Option<DateTime<Utc>>,
     /// When it was answered.
     pub connected_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When it ended; none after an end that nobody knows of.
     pub ended_at: Option<DateTime<Utc>>,
     /// Time spent talking, in milliseconds; none before the end.
     pub duration_ms: Option<f64>,
@@ -108,7 +108,7 @@ words! {
         Active = "active",
         /// On hold or parked.
         Held = "held",
-        /// Over, after an answer (here or elsewhere).
+        /// Over, after an answer (here or elsewhere), or nobody knows how.
         Ended = "ended",
         /// Over without an answer.
         Missed = "missed",
@@ -138,6 +138,8 @@ words! {
         Blocked = "blocked",
         /// Answered, then handed on.
         Transferred = "transferred",
+        /// Nobody knows: its end was lost, and Dialpad does not know the call any more.
+        Unknown = "unknown",
     }
 }
 
@@ -146,7 +148,7 @@ impl Outcome {
     #[must_use]
     pub const fn status(self) -> Status {
         match self {
-            Self::Answered | Self::AnsweredElsewhere | Self::Transferred => Status::Ended,
+            Self::Answered | Self::AnsweredElsewhere | Self::Transferred | Self::Unknown => Status::Ended,
             Self::Voicemail => Status::Voicemail,
             Self::Blocked => Status::Rejected,
             Self::Missed | Self::NoAnswer | Self::Abandoned => Status::Missed,

@@ -87,6 +87,7 @@ pub(super) fn subject(state: &State, track: &Track<'_>) -> Option<Subject> {
         | State::Blocked
         | State::Voicemail
         | State::Hangup
+        | State::Gone
         | State::Recording
         | State::AdminRecording
         | State::CallTranscription
@@ -143,6 +144,9 @@ impl Step<'_> {
             }
             State::Hangup if self.may_end() => Some(EventName::CallEnded),
             State::Missed | State::Voicemail | State::Blocked | State::Hangup => Some(EventName::CallUpdated),
+            // Its end was lost. Of an end that is known this says nothing.
+            State::Gone if !was_over && self.may_end() => Some(EventName::CallEnded),
+            State::Gone if !was_over => Some(EventName::CallUpdated),
 
             // Sent to voicemail is no message. This is one.
             State::VoicemailUploaded if self.was_told(EventName::VoicemailReceived) => {
@@ -179,6 +183,7 @@ impl Step<'_> {
             | State::Monitor
             | State::Eavesdrop
             | State::Admin
+            | State::Gone
             | State::Other(_) => None,
         }
     }

@@ -16,6 +16,8 @@ impl Walk<'_> {
             Outcome::Voicemail
         } else if self.was_handed_on(leg) {
             Outcome::Transferred
+        } else if track.is_lost() {
+            Outcome::Unknown
         } else if self.answered_at(leg).is_some() {
             Outcome::Answered
         } else if track.blocked_at.is_some() {
@@ -122,10 +124,11 @@ impl Walk<'_> {
             })
     }
 
-    /// When a leg ended, once it has.
+    /// When a leg ended, once it has and somebody knows.
     pub(super) fn ended_at(&self, leg: usize) -> Option<DateTime<Utc>> {
         let track = self.track(leg);
-        track.is_over().then(|| track.date_ended.or(track.hung_up_at).or(track.over_at)).flatten()
+        let is_known = track.is_over() && !track.is_lost();
+        is_known.then(|| track.date_ended.or(track.hung_up_at).or(track.over_at)).flatten()
     }
 
     /// How long people talked on a leg, once it is over. Dialpad's own figure is right where it has one.

@@ -1,18 +1,23 @@
 //! What Dialpad calls the things that happen to a leg.
 
+/// Our word for a leg that Dialpad does not know any more.
+const GONE: &str = "gone";
+
 /// Defines the states in the order in which they come in the life of a leg, each with Dialpad's word for it.
 macro_rules! states {
     ($($(#[$meta:meta])* $variant:ident = $word:literal,)+) => {
-        /// What happened to a leg, in Dialpad's words. The set has grown over the years, so it is open.
+        /// What happened to a leg, in Dialpad's words. The set has grown over the years, so it is open. One word is ours.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum State {
             $($(#[$meta])* $variant,)+
+            /// Dialpad was asked for the leg and does not know it any more. No word of Dialpad's: nobody delivers it.
+            Gone,
             /// A word that was new when this was written: kept as it is, and no reason to tell anybody anything.
             Other(String),
         }
 
         impl State {
-            /// Every state that is known, in the order of a leg's life.
+            /// Every state of Dialpad's that is known, in the order of a leg's life.
             pub const KNOWN: &[Self] = &[$(Self::$variant,)+];
 
             /// Reads Dialpad's word; one that is not known is kept as it is.
@@ -20,6 +25,7 @@ macro_rules! states {
             pub fn parse(word: &str) -> Self {
                 match word {
                     $($word => Self::$variant,)+
+                    GONE => Self::Gone,
                     unknown => Self::Other(unknown.to_owned()),
                 }
             }
@@ -29,6 +35,7 @@ macro_rules! states {
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $word,)+
+                    Self::Gone => GONE,
                     Self::Other(word) => word,
                 }
             }
@@ -120,10 +127,15 @@ impl State {
         !matches!(self, Self::Other(_))
     }
 
-    /// Its place in the life of a leg: of two events of the same millisecond, the lower one came first.
+    /// Its place in the life of a leg: of two events of the same millisecond, the lower one came first. Unknown words
+    /// come after those of Dialpad that are known, and ours after them all.
     #[must_use]
     pub fn rank(&self) -> usize {
-        Self::KNOWN.iter().position(|known| known == self).unwrap_or(Self::KNOWN.len())
+        let unknown = Self::KNOWN.len();
+        if matches!(self, Self::Gone) {
+            return unknown + 1;
+        }
+        Self::KNOWN.iter().position(|known| known == self).unwrap_or(unknown)
     }
 
     /// Whether it only comes after the end of a leg, so that with an end in its snapshot it proves a `hangup` that was
@@ -162,6 +174,7 @@ impl State {
             | Self::Blocked
             | Self::Voicemail
             | Self::Hangup
+            | Self::Gone
             | Self::Other(_) => false,
         }
     }
@@ -190,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_word_is_read_back_as_it_was_written() {
-        for word in State::KNOWN.iter().map(State::as_str).chain(["held", "Ringing", "", "call.ring"]) {
+        for word in State::KNOWN.iter().map(State::as_str).chain(["gone", "held", "Ringing", "", "call.ring"])
+        {
             assert_eq!(State::parse(word).as_str(), word);
         }
         assert_eq!(State::parse("held"), State::Other("held".to_owned()));
@@ -200,7 +214,7 @@ mod tests {
     fn ranks_are_distinct_and_unknown_states_come_last() {
         let ranks: Vec<usize> = State::KNOWN.iter().map(State::rank).collect();
         assert_eq!(ranks, (0..31).collect::<Vec<_>>());
-        assert_eq!(State::parse("new").rank(), 31);
+        assert_eq!([State::parse("new").rank(), State::Gone.rank()], [31, 32]);
         assert!(State::Connected.rank() < State::Hangup.rank());
     }
 

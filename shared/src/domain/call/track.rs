@@ -48,6 +48,8 @@ pub(super) struct Track<'a> {
     pub(super) message_left_at: Option<DateTime<Utc>>,
     pub(super) hung_up_at: Option<DateTime<Utc>>,
     pub(super) over_at: Option<DateTime<Utc>>,
+    /// When it was last heard of, once Dialpad does not know it any more.
+    pub(super) gone_at: Option<DateTime<Utc>>,
 
     /// What clients were told of it that they are told only once.
     pub(super) told: Vec<EventName>,
@@ -106,6 +108,7 @@ impl<'a> Track<'a> {
             message_left_at: None,
             hung_up_at: None,
             over_at: None,
+            gone_at: None,
             told: Vec::new(),
         }
     }
@@ -145,6 +148,10 @@ impl<'a> Track<'a> {
             }
             State::Hangup => {
                 first(&mut self.hung_up_at);
+                first(&mut self.over_at);
+            }
+            State::Gone => {
+                first(&mut self.gone_at);
                 first(&mut self.over_at);
             }
             State::VoicemailUploaded => {
@@ -226,6 +233,16 @@ impl<'a> Track<'a> {
     /// Whether nothing can happen to it any more but that more becomes known.
     pub(super) const fn is_over(&self) -> bool {
         self.over_at.is_some() || matches!(self.phase, Phase::Untaken)
+    }
+
+    /// Whether it is over only because Dialpad does not know it any more: nothing says when or how it ended.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.gone_at.is_some()
+            && self.date_ended.is_none()
+            && self.hung_up_at.is_none()
+            && self.missed_at.is_none()
+            && self.blocked_at.is_none()
+            && self.to_voicemail_at.is_none()
     }
 
     /// Whether this state is one that only comes after the end, with the end in its snapshot. The end alone proves

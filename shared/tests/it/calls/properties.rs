@@ -119,7 +119,7 @@ fn check_promises(told: &[Moment]) -> Result<(), TestCaseError> {
 
 /// Events as nobody would send them: any state on any of a few legs, at few times, with contradicting contents.
 fn nonsense() -> impl Strategy<Value = CallEvent> {
-    let states = State::KNOWN.iter().cloned().chain([State::parse("new")]).collect::<Vec<_>>();
+    let states = State::KNOWN.iter().cloned().chain([State::Gone, State::parse("new")]).collect::<Vec<_>>();
     let id = || proptest::option::weighted(0.2, (1..5_i64).prop_map(DialpadId));
     let at = || proptest::option::weighted(0.3, (0..8_i64).prop_map(time));
     let flags = any::<[bool; 6]>();

@@ -1,0 +1,162 @@
+//! Legs that fell silent: Dialpad is asked how they stand, and what was missed becomes events of their own.
+//!
+//! Dialpad is never hurried: each company has a budget below Dialpad's limit, and a refusal, a time-out or a broken
+//! connection ends its round. A leg that was asked for in vain is due again in the next run.
+
+mod turn;
+
+use std::{fmt, time::Duration};
+
+use chrono::TimeDelta;
+use futures_util::{StreamExt as _, stream};
+use shared::{
+    connection::{self, Dialpad},
+    dialpad::{
+        payload,
+        reconciled::{self, Known},
+    },
+    invoke::{FoundCall, Invoker, RefusalKind},
+    store::{
+        self,
+        inbox::{Accepted, NewEvent, Source},
+        reconciling::{self, SilentLeg},
+    },
+    telemetry::{Chain, Metric},
+};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use self::turn::{A_MINUTE, ask_again_at, rounds};
+use crate::{traces::Traces, worker::Processor};
+
+/// Who asks Dialpad, and after what silence.
+pub(crate) struct Healing {
+    pub(crate) invoker: Invoker,
+    pub(crate) silence: TimeDelta,
+}
+
+/// How many legs one run asks for at most, over all companies.
+const A_RUN: i64 = 120;
+/// How many companies are asked at once.
+const AT_ONCE: usize = 4;
+/// No leg is asked for after this much of a run. What was begun is never cut off: it may be exchanging tokens, and Dialpad
+/// takes some 40 seconds at worst.
+const BEGIN_WITHIN: Duration = Duration::from_secs(15);
+/// How long nobody else asks for a leg that somebody is asking for, and that is due again if he does not come back.
+const CLAIM: TimeDelta = TimeDelta::seconds(50);
+
+/// Asks for the legs that are due. A failure is no reason not to process events.
+pub(crate) async fn heal(processor: &Processor) {
+    let Some(healing) = &processor.healing else { return };
+    let begin_until = Instant::now() + BEGIN_WITHIN;
+    match due(processor, healing).await {
+        Ok(legs) => {
+            stream::iter(rounds(legs))
+                .for_each_concurrent(AT_ONCE, |round| {
+                    Box::pin(ask_for_all(processor, healing, round, begin_until))
+                })
+                .await;
+        }
+        Err(error) => {
+            warn!(component = "Dialpad", error = %Chain(&error), "silent legs not looked for");
+        }
+    }
+}
+
+async fn due(processor: &Processor, healing: &Healing) -> store::Result<Vec<SilentLeg>> {
+    let now = processor.clock.now();
+    let db = processor.store.system().await?;
+    let of_each = i64::try_from(A_MINUTE).unwrap_or(i64::MAX);
+    reconciling::silent(&*db, now - healing.silence, now, of_each, A_RUN).await
+}
+
+/// Asks for the legs of one company, one after the other, until there are none or Dialpad does not answer.
+async fn ask_for_all(processor: &Processor, healing: &Healing, round: Vec<SilentLeg>, begin_until: Instant) {
+    for leg in round {
+        if Instant::now() > begin_until {
+            return;
+        }
+        let (app_id, call_id) = (leg.app_id, leg.call_id);
+        match ask_for(processor, healing, &leg).await {
+            Ok(0) => {}
+            Ok(_) => {
+                if let Err(error) = processor.work_on(app_id, &Traces::default(), begin_until).await {
+                    warn!(component = "Processor", %app_id, error = %Chain(&error), "app left for the next look");
+                }
+            }
+            Err(error) => {
+                warn!(component = "Dialpad", %app_id, %call_id, error = %Chain(&error), "not asked, the next run tries again");
+                return;
+            }
+        }
+    }
+}
+
+/// Asks for a leg and stores what was missed; gives the number of events.
+async fn ask_for(
+    processor: &Processor,
+    healing: &Healing,
+    leg: &SilentLeg,
+) -> Result<usize, connection::Error> {
+    let (store, clock) = (&processor.store, &*processor.clock);
+    let now = clock.now();
+    let is_ours = {
+        let db = store.app(leg.app_id).await?;
+        db.commit_with(reconciling::claim(&*db, leg, now, now + CLAIM)).await?
+    };
+    if !is_ours {
+        return Ok(0);
+    }
+    let dialpad = Dialpad { store, invoker: &healing.invoker, clock };
+    let known = Known { call_id: leg.call_id, status: Some(leg.status), last_at: Some(leg.last_at) };
+    // In boxes: nested as they are, these futures are more than the compiler can lay out at once.
+    let payloads = match Box::pin(dialpad.show_call(leg.app_id, leg.call_id)).await {
+        Ok(FoundCall { call }) => reconciled::missed(&known, call.as_ref()),
+        Err(error) if is_about_this_leg(&error) => {
+            warn!(component = "Dialpad", app_id = %leg.app_id, call_id = %leg.call_id, error = %Chain(&error), "asked in vain");
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let missed: Vec<_> = payloads
+        .iter()
+        // Whatever is made of an answer is an object.
+        .filter_map(|payload| payload::inspect(&payload.to_string()).ok())
+        .collect();
+
+    let now = clock.now();
+    let tx = store.app(leg.app_id).await?;
+    let mut stored = 0;
+    for event in &missed {
+        let accepted = NewEvent {
+            app_id: leg.app_id,
+            event_type: &event.event_type,
+            json: &event.json,
+            dedupe_key: &event.dedupe_key,
+            received_at: now,
+            source: Source::Reconciled,
+        };
+        if let Accepted::New(event_id) =
+            reconciling::accept_unless_told(&*tx, accepted, leg.call_id, Some(leg.updated_at)).await?
+        {
+            stored += 1;
+            info!(component = "Dialpad", app_id = %leg.app_id, %event_id, call_id = %leg.call_id, state = event.event_type, "reconciled");
+        }
+    }
+    let again_at = ask_again_at(leg, healing.silence, now);
+    tx.commit_with(reconciling::answered(&*tx, leg.app_id, leg.call_id, again_at)).await?;
+    processor.metrics.add(Metric::Reconciled, stored);
+    Ok(stored)
+}
+
+/// Whether the next leg may have another answer.
+fn is_about_this_leg(error: &connection::Error) -> bool {
+    let connection::Error::Invoke(error) = error else { return false };
+    matches!(error.kind(), Some(RefusalKind::Forbidden | RefusalKind::Invalid | RefusalKind::NotFound))
+}
+
+impl fmt::Debug for Healing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Healing").field("silence", &self.silence).finish_non_exhaustive()
+    }
+}
