@@ -13,6 +13,7 @@ OPERATIONS = {
     "/oauth2/authorize": ["get"],
     "/oauth2/token": ["post"],
     "/oauth2/deauthorize": ["post"],
+    "/api/v2/call": ["get"],
     "/api/v2/call/{id}": ["get"],
     "/api/v2/company": ["get"],
     "/api/v2/subscriptions/agent_status": ["get", "post"],

@@ -13,7 +13,10 @@ use tokio::time::{Instant, sleep};
 use crate::{
     clock::Clock,
     domain::ids::{AppId, DialpadId},
-    invoke::{self, Action, Endpoint, FoundCall, Hidden, Inspection, Invoker, NewCall, RefusalKind, Tokens},
+    invoke::{
+        self, Action, CallPage, Endpoint, FoundCall, Hidden, Inspection, Invoker, NewCall, RefusalKind, Span,
+        Tokens,
+    },
     store::{self, Store, dialpad_connections},
 };
 
@@ -105,6 +108,16 @@ impl Dialpad<'_> {
     /// How a call stands.
     pub async fn show_call(&self, app_id: AppId, call_id: DialpadId) -> Result<FoundCall, Error> {
         self.ask(app_id, |tokens| Action::ShowCall { tokens, call_id }).await
+    }
+
+    /// A page of the calls that are over.
+    pub async fn list_calls(
+        &self,
+        app_id: AppId,
+        span: Span,
+        cursor: Option<&str>,
+    ) -> Result<CallPage, Error> {
+        self.ask(app_id, |tokens| Action::ListCalls { tokens, span, cursor: cursor.map(str::to_owned) }).await
     }
 
     /// Has something done with the app's tokens. When Dialpad does not accept them, it is done once more with new ones.

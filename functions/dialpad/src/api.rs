@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     domain::ids::{AppId, DialpadId},
-    invoke::{FoundCall, Hidden, NewCall},
+    invoke::{CallPage, FoundCall, Hidden, NewCall, Span},
 };
 
 use crate::{Dialpad, error::Error, http_client::Call, tokens::Tokens};
@@ -118,5 +118,26 @@ impl Dialpad {
             Err(Error::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(FoundCall { call: None }),
             Err(error) => Err(error),
         }
+    }
+
+    /// A page of the calls that are over.
+    pub(crate) async fn list_calls(
+        &self,
+        tokens: &Tokens,
+        span: Span,
+        cursor: Option<&str>,
+    ) -> Result<CallPage, Error> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("started_after", &span.started_after.timestamp_millis().to_string());
+        if let Some(started_before) = span.started_before {
+            query.append_pair("started_before", &started_before.timestamp_millis().to_string());
+        }
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", cursor);
+        }
+        let mut answer = self.get(tokens, "call.list", &format!("/call?{}", query.finish())).await?;
+        let calls = if let Value::Array(calls) = answer["items"].take() { calls } else { Vec::new() };
+        let cursor = answer["cursor"].as_str().filter(|cursor| !cursor.is_empty()).map(str::to_owned);
+        Ok(CallPage { calls, cursor })
     }
 }

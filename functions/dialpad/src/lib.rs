@@ -95,6 +95,9 @@ async fn act(dialpad: &Dialpad, app_id: shared::domain::ids::AppId, action: Acti
             json(&dialpad.set_secret(&dialpad.open(app_id, &tokens)?, webhook_id, &secret).await?)
         }
         Action::Call { tokens, call } => json(&dialpad.call(&dialpad.open(app_id, &tokens)?, &call).await?),
+        Action::ListCalls { tokens, span, cursor } => {
+            json(&dialpad.list_calls(&dialpad.open(app_id, &tokens)?, span, cursor.as_deref()).await?)
+        }
         Action::ShowCall { tokens, call_id } => {
             json(&dialpad.show_call(&dialpad.open(app_id, &tokens)?, call_id).await?)
         }
@@ -118,6 +121,7 @@ fn name(action: &Action) -> &'static str {
         Action::Deprovision { .. } => "deprovision",
         Action::SetSecret { .. } => "set_secret",
         Action::Call { .. } => "call",
+        Action::ListCalls { .. } => "list_calls",
         Action::ShowCall { .. } => "show_call",
     }
 }

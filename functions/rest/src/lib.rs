@@ -137,6 +137,7 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(dialpad::state::show))
         .routes(routes!(dialpad::provision::provision))
         .routes(routes!(dialpad::provision::deprovision))
+        .routes(routes!(dialpad::reconcile::reconcile))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(api_keys::status))

@@ -75,6 +75,7 @@ fn act(of: &mut Company, company: i64, asked: &Asked, new_id: i64) -> Outcome {
             }
         }
         "call.get_call_info" => of.calls.get(&asked.id()).cloned().ok_or(NOT_FOUND),
+        "call.list" => Ok(page(asked, concluded(of, asked))),
         "webhooks.list" => {
             Ok(page(asked, of.webhooks.iter().map(|(id, webhook)| shown(*id, webhook)).collect()))
         }
@@ -97,6 +98,27 @@ fn act(of: &mut Company, company: i64, asked: &Asked, new_id: i64) -> Outcome {
         }
         _ => subscriptions(of, asked, new_id),
     }
+}
+
+/// The calls that are over and began within the time that was asked for, newest first.
+fn concluded(of: &Company, asked: &Asked) -> Vec<Value> {
+    let milliseconds = |call: &Value, name: &str| {
+        let time = &call[name];
+        time.as_i64().or_else(|| time.as_str()?.parse().ok())
+    };
+    let bound = |name: &str| asked.parameter(name).parse::<i64>().ok();
+    let (after, before) = (bound("started_after"), bound("started_before"));
+    let mut calls: Vec<(i64, &Value)> = of
+        .calls
+        .values()
+        .filter(|call| milliseconds(call, "date_ended").is_some())
+        .filter_map(|call| Some((milliseconds(call, "date_started")?, call)))
+        .filter(|(began, _)| {
+            after.is_none_or(|after| *began > after) && before.is_none_or(|before| *began < before)
+        })
+        .collect();
+    calls.sort_by_key(|(began, _)| std::cmp::Reverse(*began));
+    calls.into_iter().map(|(_, call)| call.clone()).collect()
 }
 
 fn subscriptions(of: &mut Company, asked: &Asked, new_id: i64) -> Outcome {

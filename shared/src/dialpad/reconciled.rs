@@ -47,6 +47,12 @@ pub fn missed(known: &Known, found: Option<&Value>) -> Vec<Value> {
     (waits && is_taken).then(|| event(&State::Connected, said.connected_at)).flatten().into_iter().collect()
 }
 
+/// The leg that a call of Dialpad's API is.
+#[must_use]
+pub fn call_id(call: &Value) -> Option<DialpadId> {
+    read(call).map(|said| said.call_id)
+}
+
 /// The call of an answer. Its `event_timestamp` is not taken for anything: nobody says that it is the same next time.
 fn read(call: &Value) -> Option<CallEvent> {
     let hangup = State::Hangup;

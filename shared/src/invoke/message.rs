@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -99,6 +100,33 @@ pub enum Action {
         /// The leg.
         call_id: DialpadId,
     },
+    /// List the calls that are over, newest first. Answered with a [`CallPage`].
+    ListCalls {
+        /// The tokens.
+        tokens: Hidden,
+        /// Which.
+        span: Span,
+        /// The page; none: the first.
+        cursor: Option<String>,
+    },
+}
+
+/// Calls by when they began.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Span {
+    /// They began after that.
+    pub started_after: DateTime<Utc>,
+    /// They began before that; none: until now.
+    pub started_before: Option<DateTime<Utc>>,
+}
+
+/// A page of calls.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallPage {
+    /// The calls in Dialpad's form.
+    pub calls: Vec<Value>,
+    /// The next page, if there is one.
+    pub cursor: Option<String>,
 }
 
 /// Where a person is to be sent, and what proves later that it was us who sent them.

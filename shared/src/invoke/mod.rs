@@ -5,8 +5,8 @@
 
 mod message;
 pub use message::{
-    Action, Answer, Authorization, Change, Drift, Endpoint, FoundCall, Inspection, NewCall, Refusal,
-    RefusalKind, Request, Subscription,
+    Action, Answer, Authorization, CallPage, Change, Drift, Endpoint, FoundCall, Inspection, NewCall,
+    Refusal, RefusalKind, Request, Span, Subscription,
 };
 
 pub use crate::domain::company::{Company, Connection, Hidden, Scope, Tokens};

@@ -1,5 +1,7 @@
 //! Legs that fell silent, and what Dialpad answered when it was asked for them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, Row, types::Type};
 
@@ -79,13 +81,12 @@ impl TryFrom<&Row> for SilentLeg {
     type Error = Error;
 
     fn try_from(row: &Row) -> Result<Self> {
-        let status: &str = row.get("status");
         Ok(Self {
             app_id: AppId(row.get("app_id")),
             company: row.get("company"),
             spent: row.get("spent"),
             call_id: DialpadId(row.get("dialpad_call_id")),
-            status: status.parse().map_err(|()| Error::Inconsistent { table: "calls", column: "status" })?,
+            status: status(row)?,
             last_at: row.get("last_at"),
             updated_at: row.get("updated_at"),
             asked_at: row.get("asked_at"),
@@ -172,4 +173,56 @@ pub async fn accept_unless_told(
         )
         .await?;
     Ok(if inserted == 1 { Accepted::New(id) } else { Accepted::Duplicate })
+}
+
+/// A leg as it is known.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownLeg {
+    /// Where it stands.
+    pub status: Status,
+    /// When it was last heard of, by Dialpad's clock.
+    pub last_at: Option<DateTime<Utc>>,
+    /// When the last event of its conversation was applied.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl KnownLeg {
+    /// Whether its end is known.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        match self.status {
+            Status::Ended | Status::Missed | Status::Voicemail | Status::Rejected => true,
+            Status::Queued | Status::Ringing | Status::Active | Status::Held => false,
+        }
+    }
+}
+
+/// Those of the legs that are known.
+pub async fn known(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    call_ids: &[DialpadId],
+) -> Result<HashMap<DialpadId, KnownLeg>> {
+    let ids: Vec<i64> = call_ids.iter().map(|id| id.0).collect();
+    let rows = db
+        .query_typed(
+            "-- reconciling.known
+             SELECT c.dialpad_call_id, c.status, c.updated_at,
+                    (SELECT max(e.event_timestamp) FROM webhook_events e
+                     WHERE e.app_id = c.app_id AND e.call_id = c.dialpad_call_id) AS last_at
+             FROM calls c WHERE c.app_id = $1 AND c.dialpad_call_id = ANY ($2)",
+            &[(&app_id.0, Type::UUID), (&ids, Type::INT8_ARRAY)],
+        )
+        .await?;
+    let leg = |row: &Row| {
+        let leg =
+            KnownLeg { status: status(row)?, last_at: row.get("last_at"), updated_at: row.get("updated_at") };
+        Ok((DialpadId(row.get("dialpad_call_id")), leg))
+    };
+    rows.iter().map(leg).collect()
+}
+
+fn status(row: &Row) -> Result<Status> {
+    let status: &str = row.get("status");
+    status.parse().map_err(|()| Error::Inconsistent { table: "calls", column: "status" })
 }

@@ -6,6 +6,7 @@ pub(crate) mod link;
 pub(crate) mod manage;
 mod page;
 pub(crate) mod provision;
+pub(crate) mod reconcile;
 pub(crate) mod state;
 
 use shared::{connection::Dialpad, domain::ids::AppId, invoke::Invoker};

@@ -37,6 +37,7 @@ impl Operation {
             "map_user" => mapping,
             "batch_map_users" => json!({"mappings": [mapping]}),
             "connect_dialpad_by_key" => json!({"api_key": "dialpad-key"}),
+            "reconcile_calls" => json!({"started_after": "2026-01-01T00:00:00Z"}),
             "erase_number" => json!({"number": "+1 (415) 555-0173"}),
             "request_call" => json!({"crm_user_id": "theirs-7f3a", "to": "+1 (415) 555-0173"}),
             "change_voicemail" => json!({"status": "read"}),

@@ -1,6 +1,7 @@
 //! Legs whose end was never delivered: Dialpad is asked, and clients are told once.
 
 use axum::http::Method;
+use chrono::TimeDelta;
 use local::{client::Client, simulate::Scenario};
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
@@ -139,4 +140,65 @@ async fn when_dialpad_says_too_many_the_next_minute_tries_again() {
     company.an_hour_passes().await;
     heal().await;
     assert_eq!(company.stage.frame().await["event"], "call.ended");
+}
+
+#[tokio::test]
+async fn calls_of_an_outage_are_found_by_their_times() {
+    let company = Company::provisioned("outage").await;
+    let start = SystemClock.now() - TimeDelta::hours(2);
+    // Twelve calls, a minute apart: three pages. The first was delivered as a whole, and of the second only the ring.
+    for call_id in 1..=12 {
+        let mut payloads = Scenario::InboundAnswered.payloads(start + TimeDelta::minutes(call_id));
+        for payload in &mut payloads {
+            payload["call_id"] = call_id.into();
+        }
+        let hangup = payloads.last().unwrap().clone();
+        let delivered = if call_id == 1 { payloads.len() } else { usize::from(call_id == 2) };
+        for payload in &payloads[..delivered] {
+            assert_eq!(company.deliver(payload).await, json!([200]));
+        }
+        company.knows(call_id, hangup).await;
+    }
+    company.stage.settled().await;
+    let before = company.told().await.len();
+
+    let limited = json!({"kind": "status", "status": 429, "retry_after": 30});
+    company.trouble("call.list", 1, limited).await;
+    let after = json!({"started_after": shared::domain::time::Timestamp(start - TimeDelta::hours(1))});
+    let reconcile = async |body: &Value| {
+        operate(&company.stage, Method::POST, "dialpad/reconcile", Some(body.clone())).await
+    };
+    let refused = reconcile(&after).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (429, &json!("dialpad_rate_limited")));
+    let found = reconcile(&after).await;
+    assert_eq!(
+        (found.status.as_u16(), &found.body["data"]),
+        (200, &json!({"seen": 12, "stored": 11, "known": 1, "complete": true, "started_before": null}))
+    );
+    let again = reconcile(&after).await;
+    assert_eq!(again.body["data"]["stored"], 0, "{}", again.body);
+
+    let audit = operate(&company.stage, Method::GET, "audit?action=dialpad.reconciled", None).await;
+    assert_eq!(audit.body["data"][1]["detail"]["stored"], 11, "{}", audit.body);
+    for (body, status) in [
+        (json!({"started_after": "2999-01-01T00:00:00Z"}), 422),
+        (json!({"started_after": "yesterday"}), 422),
+        (json!({}), 422),
+    ] {
+        assert_eq!(reconcile(&body).await.status.as_u16(), status, "{body}");
+    }
+    assert_eq!(company.told().await[before..], ["call.ended"; 11]);
+    let row = company.stage.get("/api/calls/12").await["data"].clone();
+    assert_eq!((&row["outcome"], &row["status"]), (&json!("answered"), &json!("ended")));
+    assert_eq!(company.timeline(2).await, [delivered("ringing"), reconciled("hangup")]);
+    assert_eq!(fake("/asked", Value::Null).await["violations"], json!([]));
+}
+
+#[tokio::test]
+async fn without_the_scope_calls_are_not_listed() {
+    let company = Company::connected("no scope").await;
+    company.trouble("call.list", 1, json!({"kind": "status", "status": 403})).await;
+    let body = json!({"started_after": "2026-01-01T00:00:00Z"});
+    let refused = operate(&company.stage, Method::POST, "dialpad/reconcile", Some(body)).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (409, &json!("dialpad_forbidden")));
 }
