@@ -38,9 +38,9 @@ use crate::traces::Traces;
 /// How many apps are worked on at once: one for each connection.
 pub(crate) const APPS_AT_ONCE: usize = 2;
 
-/// How long the apps of a batch of messages are worked on: long before Lambda ends the invocation, and the messages come
-/// again.
-const MESSAGES: Duration = Duration::from_secs(30);
+/// How long a message has its app worked on. An app whose events come faster than they are applied would else keep an
+/// invocation until Lambda ends it, with the messages behind it; those that follow bring the app its next turn.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Serves one invocation: a batch of the event queue, the schedule, or an operator who does not wait for the schedule to
 /// ask Dialpad for silent legs.
@@ -96,21 +96,21 @@ async fn messages(processor: &Processor, event: SqsEvent) -> SqsBatchResponse {
         }
     }
     if !is_away {
-        work_on(processor, apps, Instant::now() + MESSAGES).await;
+        work_on(processor, apps, TURN).await;
     }
     response
 }
 
-/// Works on apps side by side, each for its turn, until `end`; says whether work is left. A failure of one is logged and leaves the
+/// Works on apps side by side, each for its turn; says whether work is left. A failure of one is logged and leaves the
 /// others alone; the sweep tries again.
 pub(crate) async fn work_on(
     processor: &Processor,
     apps: impl IntoIterator<Item = (AppId, Traces)>,
-    end: Instant,
+    turn: Duration,
 ) -> bool {
     stream::iter(apps)
         .map(|(app_id, traces)| async move {
-            processor.work_on(app_id, &traces, end).await.unwrap_or_else(|cause| {
+            processor.work_on(app_id, &traces, Instant::now() + turn).await.unwrap_or_else(|cause| {
                 warn!(component = "Processor", %app_id, error = %Chain(&cause), "app left for the sweep");
                 false
             })

@@ -1,6 +1,6 @@
 //! The scheduled run: whatever the queue did not bring about, this does.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
 use futures_util::future::join;
@@ -22,6 +22,8 @@ use crate::{closings, error::Error, healing, outbox, retention, traces::Traces, 
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
 /// How many forgotten entries one look sends.
 const AT_ONCE: i64 = 1000;
+/// How long one app is worked on before others get their turn.
+const TURN: Duration = Duration::from_secs(4);
 
 /// Looks for work, and beside that asks Dialpad for legs that fell silent.
 pub(crate) async fn sweep(processor: &Processor) -> Result<(), Error> {
@@ -104,7 +106,7 @@ async fn look(processor: &Processor, last: &mut Option<AppId>, until: Instant) -
     apps.rotate_left(behind);
     let mut begun = 0;
     let turns = apps.iter().take_while(|_| Instant::now() < until).inspect(|_| begun += 1);
-    let is_left = work_on(processor, turns.map(|app_id| (*app_id, Traces::default())), until).await;
+    let is_left = work_on(processor, turns.map(|app_id| (*app_id, Traces::default())), TURN).await;
     *last = apps[..begun].last().copied().or(*last);
     Ok(is_left || begun < apps.len())
 }

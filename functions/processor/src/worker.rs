@@ -1,7 +1,5 @@
 //! One app's events, batch after batch, until none is due.
 
-use std::time::Duration;
-
 use futures_util::future::try_join;
 use shared::{
     clock::Clock,
@@ -22,10 +20,6 @@ use crate::{
     outbox,
     traces::Traces,
 };
-
-/// How long an app is worked on before others get their turn. An app whose events come faster than they are applied would
-/// else keep an invocation for ever, with the messages behind it, until Lambda ends it.
-pub(crate) const TURN: Duration = Duration::from_secs(5);
 
 /// What processing needs; lives as long as the function is warm.
 pub struct Processor {
@@ -67,14 +61,13 @@ impl Processor {
         &self.metrics
     }
 
-    /// Applies the app's due events until there are none, somebody else does it, or its turn is over, at `end` at the
-    /// latest. Says whether events are left.
+    /// Applies the app's due events until there are none, somebody else does it, or its turn is over at `end`. Says
+    /// whether events are left.
     ///
     /// Whoever finds the app locked leaves it: its event was committed before the lock was released, and the worker that
     /// had the lock looks again after that. So the last look is one without the lock; a look within the transaction could
     /// miss an event that is committed while the transaction ends.
     pub(crate) async fn work_on(&self, app_id: AppId, traces: &Traces, end: Instant) -> Result<bool, Error> {
-        let end = end.min(Instant::now() + TURN);
         loop {
             let handed_over = match self.batch(app_id, self.config.batch_size, traces).await {
                 Ok(Batch::Applied(applied)) => self.hand_over(app_id, applied, traces).await,
@@ -142,6 +135,8 @@ impl Processor {
     async fn batch(&self, app_id: AppId, limit: i64, traces: &Traces) -> store::Result<Batch> {
         let tx = self.store.app(app_id).await?;
         match batch::apply(&tx, app_id, limit, traces, self.clock.now()).await {
+            // Nothing was done or locked, and the end of nothing need not be awaited.
+            Ok(Batch::Busy) => Ok(Batch::Busy),
             Ok(batch) => tx.commit().await.map(|()| batch),
             Err(error) => {
                 if error.is_unavailable() {
