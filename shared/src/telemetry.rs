@@ -25,7 +25,10 @@ pub const COMPONENTS: [(&str, &str); 16] = [
     ("Message", "a text message, as clients are told of it"),
     ("Agent", "an agent, as clients are told of it"),
     ("Push", "what is sent to sockets"),
-    ("WebSocket", "a socket: opened, refused, closed, resumed; and tickets"),
+    (
+        "WebSocket",
+        "a socket: opened, refused, resumed, closed by us with the `reason` (`key_revoked`, `app_inactive`, `throttled`, `gone`), disconnected; and tickets",
+    ),
     ("APIKey", "a key or a secret: made, rotated, revoked"),
     ("App", "an app: made, changed; its deliveries replayed"),
     ("UserMapping", "which user of Dialpad is which in the CRM"),
