@@ -60,8 +60,8 @@ pub(crate) async fn apply(
     let plan = plan(tx, app_id, &read, region).await?;
     let causes = Causes::new(&read.finished, traces);
     let written = write(tx, app_id, &read, &plan, &causes, stream.last_seq, now).await?;
-    let Read { finished, unreadable, .. } = read;
-    let deliveries = Deliveries { finished, unreadable, waited_since };
+    let Read { finished, unreadable, unrecognised, .. } = read;
+    let deliveries = Deliveries { finished, unreadable, unrecognised, waited_since };
     Ok(Batch::Applied(Applied { deliveries, written, is_active: stream.is_active }))
 }
 

@@ -10,7 +10,7 @@ mod messages;
 use std::collections::BTreeSet;
 
 use shared::{
-    dialpad::payload::{Event, event},
+    dialpad::payload::{Event, Family, event},
     domain::{
         agent::AgentEvent,
         call::{CallEvent, Leg},
@@ -73,15 +73,19 @@ pub(crate) struct Read {
     pub(crate) finished: Vec<Finished>,
     /// The rows that can never be read, and why.
     pub(crate) unreadable: Vec<(Uuid, String)>,
+    /// How many rows are of a state or a family that is not known.
+    pub(crate) unrecognised: usize,
 }
 
 impl Read {
     /// Reads them; national numbers are those of `region`.
     pub(crate) fn new(pending: Vec<PendingEvent>, region: Option<Region>) -> Self {
-        let mut read = Self { events: Events::default(), finished: Vec::new(), unreadable: Vec::new() };
+        let mut read =
+            Self { events: Events::default(), finished: Vec::new(), unreadable: Vec::new(), unrecognised: 0 };
         for row in pending {
             match event(&row.event_type, &row.payload, row.received_at) {
                 Ok(event) => {
+                    read.unrecognised += usize::from(is_unrecognised(&row.event_type, event.as_ref()));
                     read.finished.push(finished(row.id, event.as_ref()));
                     if let Some(event) = event {
                         read.events.push(event, region);
@@ -91,6 +95,15 @@ impl Read {
             }
         }
         read
+    }
+}
+
+/// Whether Dialpad says something that it did not say when this was written.
+fn is_unrecognised(event_type: &str, event: Option<&Event>) -> bool {
+    match event {
+        Some(Event::Call(event)) => !event.state.is_known(),
+        Some(Event::Message(_) | Event::Agent(_)) => false,
+        None => event_type == Family::Unknown.as_str(),
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Note {
 pub(crate) struct Deliveries {
     pub(crate) finished: Vec<Finished>,
     pub(crate) unreadable: Vec<(Uuid, String)>,
+    pub(crate) unrecognised: usize,
     /// Since when each of them had waited.
     pub(crate) waited_since: Vec<DateTime<Utc>>,
 }
@@ -40,6 +41,7 @@ impl Deliveries {
     pub(crate) fn tell(&self, app_id: AppId, traces: &Traces, metrics: &Metrics, now: DateTime<Utc>) {
         metrics.add(Metric::Applied, self.finished.len());
         metrics.add(Metric::Dead, self.unreadable.len());
+        metrics.add(Metric::Unrecognised, self.unrecognised);
         for since in &self.waited_since {
             metrics.add(Metric::ReceivedToLoggedMs, (now - *since).num_milliseconds().max(0));
         }

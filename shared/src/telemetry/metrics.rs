@@ -28,6 +28,8 @@ pub enum Metric {
     ReceivedToLoggedMs,
     /// Deliveries that were applied.
     Applied,
+    /// Those of them that say something new to us: a state or a family that is not known.
+    Unrecognised,
     /// Deliveries that failed and were put off.
     Retried,
     /// Deliveries that can never be applied.
@@ -66,12 +68,13 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Received,
         Self::Rejected,
         Self::Spilled,
         Self::ReceivedToLoggedMs,
         Self::Applied,
+        Self::Unrecognised,
         Self::Retried,
         Self::Dead,
         Self::Pending,
@@ -100,6 +103,7 @@ impl Metric {
             Self::Spilled => "Spilled",
             Self::ReceivedToLoggedMs => "ReceivedToLoggedMs",
             Self::Applied => "Applied",
+            Self::Unrecognised => "Unrecognised",
             Self::Retried => "Retried",
             Self::Dead => "Dead",
             Self::Pending => "Pending",

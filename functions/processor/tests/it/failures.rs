@@ -168,3 +168,15 @@ async fn more_events_than_a_batch_holds_that_cannot_be_applied_hold_up_neither_t
     let kept = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL";
     assert_eq!(stage.count(kept).await, 120);
 }
+
+#[tokio::test]
+async fn what_dialpad_says_for_the_first_time_is_kept_and_counted() {
+    let stage = Stage::new().await;
+    stage.insert("held", &json!({"state": "held", "call_id": 1})).await;
+    stage.insert("unknown", &json!({"something": "new"})).await;
+    stage.insert("contact", &json!({"event": "Created", "contact": {"id": "1"}})).await;
+    stage.insert("gone", &json!({"state": "gone", "call_id": 2})).await;
+    stage.wake().await;
+    let counted = stage.processor.metrics().take(stage.clock.now());
+    assert_eq!((&counted[0]["Unrecognised"], &counted[0]["Applied"]), (&json!(2), &json!(4)), "{counted:?}");
+}

@@ -8,6 +8,7 @@ mod call;
 mod calls_page;
 mod edge;
 mod fanout;
+mod fold;
 mod frame;
 mod intake;
 mod invalid_key;
@@ -21,7 +22,7 @@ mod start;
 use super::{Error, report::Report, stage::Stage, stats::Spread};
 
 /// Every row and what it measures, in the order in which they are measured: those that leave much behind come late.
-pub(super) const ALL: [(&str, &str); 17] = [
+pub(super) const ALL: [(&str, &str); 18] = [
     ("answer", "a delivery and its answer, warm, one at a time, beside one INSERT"),
     ("frame", "a delivery and its frame on a socket, beside the floors of its parts, step by step"),
     (
@@ -36,6 +37,10 @@ pub(super) const ALL: [(&str, &str); 17] = [
     ("calls-page", "GET /api/calls, page 1 and page 1,000 of 1,000,000 calls, beside the same query"),
     ("lookup", "GET /api/lookup on the same data, beside the same queries"),
     ("call", "GET /api/calls/{id} a second over 16 connections, beside GET /"),
+    (
+        "fold",
+        "events read and folded a second on one core, of calls of 7 and of 200 events, beside reading their JSON",
+    ),
     ("backlog", "100,000 waiting events in 20 apps, in one app, and with 500 unreadable, beside pgbench"),
     ("invalid-key", "a request with an unknown key, among 1 app and among 10,000"),
     ("memory", "each function's memory after 1,000 invocations and the rows before"),
@@ -60,6 +65,10 @@ pub(super) async fn measure(name: &'static str, stage: &mut Stage) -> Result<Rep
         "calls-page" => Box::pin(calls_page::measure(stage, into)).await,
         "lookup" => Box::pin(lookup::measure(stage, into)).await,
         "call" => Box::pin(call::measure(stage, into)).await,
+        "fold" => {
+            fold::measure(stage, into);
+            Ok(())
+        }
         "backlog" => Box::pin(backlog::measure(stage, into)).await,
         "invalid-key" => Box::pin(invalid_key::measure(stage, into)).await,
         "memory" => Box::pin(memory::measure(stage, into)).await,
