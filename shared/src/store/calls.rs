@@ -219,7 +219,7 @@ pub async fn list(
         joins: CRM_USER,
         place: ("c.created_at", "c.id"),
         matches: &filter.conditions(),
-        beside: Some("coalesce((SELECT last_seq FROM app_streams WHERE app_id = a.id), 0) AS event_cursor"),
+        beside: Some("coalesce((SELECT last_seq FROM app_streams WHERE app_id = $1), 0) AS event_cursor"),
         texts: None,
     };
     let rows = listing.rows(db, app_id, request, &filters).await?;

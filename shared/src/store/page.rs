@@ -141,7 +141,7 @@ pub(super) struct Listing<'a> {
     pub(super) place: (&'a str, &'a str),
     /// Which rows: `$1` is the tenant, and what a caller filters by begins with `$7`.
     pub(super) matches: &'a str,
-    /// What the answer says of the tenant besides, if anything; `a` is its row of `apps`.
+    /// What the answer says of the tenant besides, if anything.
     pub(super) beside: Option<&'a str>,
     /// A column of long texts: the page ends early when there are too many bytes of them.
     pub(super) texts: Option<&'a str>,

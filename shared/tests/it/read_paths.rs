@@ -6,6 +6,7 @@ use shared::{
     store::{
         Client, Settings, Store, calls, folding,
         inbox::{self, Finished},
+        keys::{self, Presented},
         messages,
         page::{Request, Start},
         voicemails,
@@ -154,5 +155,27 @@ async fn a_batch_of_an_app_that_statistics_do_not_know_reads_its_own_rows_and_no
     for table in ["call_links", "webhook_events", "calls", "voicemails"] {
         let read = read_of(&tx, table).await;
         assert!(read <= 150, "{table}: {read} rows were read for a batch of 50");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_recognised_by_one_row_however_many_apps_there_are() {
+    let database = Database::new().await;
+    let fill =
+        "INSERT INTO apps (id, name) SELECT gen_random_uuid(), 'one of many' FROM generate_series(1, 3000);
+                INSERT INTO api_keys (id, app_id, key_id, key_hash, key_hint)
+                    SELECT id, id, 'key' || row_number() OVER (), sha256('key'), 'hint' FROM apps;
+                ANALYZE";
+    database.client().await.batch_execute(fill).await.unwrap();
+    let store = Store::new(&Settings::new(database.url())).unwrap();
+    let now = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+    for (key_id, is_known) in [("key1234", true), ("nobody's", false)] {
+        let tx = store.system().await.unwrap();
+        let presented = Presented { key_id, key_hash: &[0; 32], is_counted: true };
+        assert_eq!(keys::present(&*tx, presented, now).await.unwrap().is_some(), is_known);
+        for table in ["api_keys", "apps", "rate_limits"] {
+            let read = read_of(&tx, table).await;
+            assert!(read <= 10, "{table}: {read} rows were read");
+        }
     }
 }
