@@ -9,6 +9,7 @@ mod migrations;
 mod postgres;
 mod read_paths;
 mod round_trips;
+mod secrets;
 mod silence;
 mod tls;
 mod walls;

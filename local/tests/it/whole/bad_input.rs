@@ -13,15 +13,21 @@ use tokio::{
 
 use super::server::{Stage, server};
 
-/// Performs the upgrade by hand and gives the raw stream.
-async fn raw_socket(key: &str) -> TcpStream {
+/// Asks for an upgrade by hand, and waits for nothing.
+async fn upgrading(query: &str) -> TcpStream {
     let authority = server().edge().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&authority).await.unwrap();
     let request = format!(
-        "GET /ws?api_key={key} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET /ws{query} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Performs the upgrade by hand and gives the raw stream.
+async fn raw_socket(key: &str) -> TcpStream {
+    let mut stream = upgrading(&format!("?api_key={key}")).await;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await.unwrap();
     assert_eq!(&head, b"HTTP/1.1 101");
@@ -39,6 +45,19 @@ async fn a_reset_and_a_client_that_never_reads_leave_the_others_alone() {
         stage.deliver(&payload).await;
     }
     assert_eq!(stage.frames().await.len(), 5);
+}
+
+#[tokio::test]
+async fn resets_before_an_answer_leave_the_server_as_it_is() {
+    let mut stage = Stage::new("resets").await;
+    for _ in 0..20 {
+        let reset = upgrading("").await;
+        reset.set_zero_linger().unwrap();
+        drop(reset);
+    }
+    stage.socket.say(&json!({"action": "ping"})).await.unwrap();
+    assert_eq!(stage.frame().await["event"], "pong");
+    drop(raw_socket(&stage.app.api_key).await);
 }
 
 #[tokio::test]
