@@ -57,7 +57,7 @@ def main(arguments):
         config.write_text(CONFIG.format(key=apps[0]["api_key"], secret=SECRET, app_id=apps[1]["app_id"]))
         command = [str(schemathesis), "--config-file", str(config), "run", f"{url}/openapi.json", "--url", url]
         # All checks are on unless the configuration says otherwise; on the command line they would be on in any case.
-        command += ["--seed", SEED, "--max-examples", "20", "--workers", "2", "--no-color"]
+        command += ["--seed", SEED, "--max-examples", "20", "--workers", "1", "--no-color"]
         command += ["--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure"]
         command += ["--generation-database", "none", *arguments]
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": "contract_hooks", "PYTHONPATH": str(server.ROOT / ".ci")}

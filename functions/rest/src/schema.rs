@@ -66,8 +66,10 @@ fn text(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(pattern))
 }
 
-/// Something that can be seen, without the one character that Postgres cannot hold.
-const VISIBLE: &str = r"^[^\x00]*\S[^\x00]*$";
+/// Something that can be seen, without the one character that Postgres cannot hold. Space is what Unicode calls so, each
+/// character by itself: dialects of regular expressions disagree about `\S`.
+const VISIBLE: &str =
+    r"^[^\x00]*[^\x00\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00]*$";
 
 /// Anything without that character.
 pub(crate) const STORABLE: &str = r"^[^\x00]*$";
@@ -197,5 +199,21 @@ mod tests {
         ] {
             assert_eq!(schema.is_valid(&text.into()), is_one, "{text}");
         }
+    }
+
+    #[test]
+    fn what_can_be_seen_is_what_is_not_only_space() {
+        let pattern = serde_json::json!({ "pattern": VISIBLE });
+        let schema = jsonschema::validator_for(&pattern).unwrap();
+        for code in (1..0x3100).filter_map(char::from_u32) {
+            let text = code.to_string();
+            assert_eq!(
+                schema.is_valid(&text.clone().into()),
+                !text.trim().is_empty(),
+                "{:x}",
+                u32::from(code)
+            );
+        }
+        assert!(!schema.is_valid(&"a\0".into()) && !schema.is_valid(&"".into()));
     }
 }
