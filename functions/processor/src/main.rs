@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
     let processor = Processor::new(
         Store::new(&Settings::new(config.database_url.expose()).with_connections(2))?,
         Queue::new(&aws, &config.push_queue_url),
+        Queue::new(&aws, &config.spill_queue_url),
         Box::new(SystemClock),
         config,
     )

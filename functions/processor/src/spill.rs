@@ -1,23 +1,79 @@
 //! Deliveries that the database did not take when they came.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use shared::{
     config::Secret,
     dialpad::{jws::Jws, payload},
-    queue::SpilledDelivery,
+    domain::ids::AppId,
+    queue::{Held, SpilledDelivery},
     store::{
         self, apps,
         inbox::{self, Accepted, Form, NewEvent, Source},
     },
-    telemetry::{Metric, TraceId},
+    telemetry::{Chain, Metric, TraceId},
 };
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{error::Error, worker::Processor};
+use crate::{backoff, error::Error, traces::Traces, worker::Processor};
+
+/// The longest that a delivery waits until it is tried again. The queue hands it out 1,000 times: it has 25 hours.
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+
+/// A delivery, and the message that it came in.
+pub(crate) struct Spilled {
+    pub(crate) message_id: String,
+    pub(crate) held: Held,
+    pub(crate) delivery: SpilledDelivery,
+}
+
+/// What became of those of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The messages that wait on.
+    pub(crate) waiting: Vec<String>,
+    /// Whether the database could not even be reached.
+    pub(crate) is_away: bool,
+}
+
+/// Stores what can be stored, and notes the apps that have work by it. What cannot be stored is not waited for as long as
+/// the queue would: it comes again the sooner, the shorter the database has been away.
+pub(crate) async fn store_all(
+    processor: &Processor,
+    spilled: Vec<Spilled>,
+    apps: &mut BTreeMap<AppId, Traces>,
+) -> Outcome {
+    let (mut outcome, mut put_off) = (Outcome::default(), Vec::new());
+    for Spilled { message_id, held, delivery } in spilled {
+        if !outcome.is_away {
+            match store(processor, &delivery).await {
+                Ok(event_id) => {
+                    apps.entry(delivery.app_id).or_default().note(event_id, delivery.trace_id);
+                    continue;
+                }
+                Err(cause) => {
+                    warn!(component = "Processor", app_id = %delivery.app_id, error = %Chain(&cause), "spilled delivery waits on");
+                    outcome.is_away = cause.is_unreachable();
+                }
+            }
+        }
+        let pause = backoff::pause(held.receives.saturating_sub(1), LONGEST_PAUSE);
+        put_off.push((held, pause));
+        outcome.waiting.push(message_id);
+    }
+    if !put_off.is_empty()
+        && let Err(cause) = processor.spill_queue.put_off(&put_off).await
+    {
+        // They come again all the same, when the queue's own time is over.
+        warn!(component = "Processor", error = %Chain(&cause), "spilled deliveries wait longer");
+    }
+    outcome
+}
 
 /// Stores a spilled delivery, and verifies it first where that could not be done when it came. What is refused now would
 /// have been refused then. An error means that the database is still away. Gives the row, if there is a new one.
-pub(crate) async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Option<Uuid>, Error> {
+async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Option<Uuid>, Error> {
     let (app_id, trace_id) = (spilled.app_id, spilled.trace_id.as_ref().map(TraceId::as_str));
     let reject = |reason: &'static str| {
         processor.metrics.count(Metric::Rejected, reason);

@@ -1,9 +1,11 @@
 //! One app's events, batch after batch, until none is due.
 
+use std::time::Duration;
+
 use futures_util::future::try_join;
 use shared::{
     clock::Clock,
-    domain::ids::{AppId, new_id},
+    domain::ids::AppId,
     invoke::Invoker,
     queue::Queue,
     store::{self, Store, event_log, inbox},
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
-    Config,
+    Config, backoff,
     batch::{self, Applied, Batch},
     error::Error,
     healing::Healing,
@@ -21,10 +23,14 @@ use crate::{
     traces::Traces,
 };
 
+/// The longest that an event is put off after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
 /// What processing needs; lives as long as the function is warm.
 pub struct Processor {
     pub(crate) store: Store,
     pub(crate) push_queue: Queue,
+    pub(crate) spill_queue: Queue,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
@@ -35,8 +41,14 @@ pub struct Processor {
 impl Processor {
     /// Puts it together.
     #[must_use]
-    pub fn new(store: Store, push_queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
-        Self { store, push_queue, clock, config, metrics: Metrics::default(), healing: None }
+    pub fn new(
+        store: Store,
+        push_queue: Queue,
+        spill_queue: Queue,
+        clock: Box<dyn Clock>,
+        config: Config,
+    ) -> Self {
+        Self { store, push_queue, spill_queue, clock, config, metrics: Metrics::default(), healing: None }
     }
 
     /// Asks Dialpad for legs that fell silent, unless the settings say never.
@@ -121,9 +133,7 @@ impl Processor {
         let now = self.clock.now();
         let db = self.store.app(app_id).await?;
         if let Some(event) = inbox::pending(&*db, app_id, now, 1).await?.first() {
-            // The id's random bits are as good a spread as any.
-            let jitter = f64::from(new_id().as_fields().1) / f64::from(u16::MAX);
-            let due_at = now + inbox::backoff(event.attempts, jitter);
+            let due_at = now + backoff::pause(event.attempts.unsigned_abs(), LONGEST_PAUSE);
             warn!(component = "Processor", %app_id, event_id = %event.id, attempts = event.attempts + 1, error = %Chain(cause), "event put off");
             let reason = Chain(cause).to_string();
             db.commit_with(inbox::retry_later(&*db, app_id, event.id, &reason, due_at)).await?;

@@ -67,7 +67,8 @@ macro_rules! store_as {
 /// What taking a delivery needs; lives as long as the function is warm.
 pub struct Intake {
     store: Store,
-    queue: Queue,
+    event_queue: Queue,
+    spill_queue: Queue,
     clock: Box<dyn Clock>,
     config: Config,
     secrets: Secrets,
@@ -77,9 +78,15 @@ pub struct Intake {
 impl Intake {
     /// Puts it together.
     #[must_use]
-    pub fn new(store: Store, queue: Queue, clock: Box<dyn Clock>, config: Config) -> Self {
+    pub fn new(
+        store: Store,
+        event_queue: Queue,
+        spill_queue: Queue,
+        clock: Box<dyn Clock>,
+        config: Config,
+    ) -> Self {
         let (secrets, metrics) = (Secrets::default(), Metrics::default());
-        Self { store, queue, clock, config, secrets, metrics }
+        Self { store, event_queue, spill_queue, clock, config, secrets, metrics }
     }
 
     /// Counts into these instead of into some that nobody reads.
@@ -242,7 +249,7 @@ impl Intake {
 
     async fn spill(&self, delivery: SpilledDelivery, told: Told<'_>) -> Result<(), Error> {
         let (app_id, verified) = (delivery.app_id, delivery.verified);
-        self.queue.send(&EventMessage::Spilled(delivery)).await.map_err(Error::NotKept)?;
+        self.spill_queue.send(&EventMessage::Spilled(delivery)).await.map_err(Error::NotKept)?;
         self.metrics.add(Metric::Received, 1);
         self.metrics.add(Metric::Spilled, 1);
         let (request_id, trace_id) = (told.request_id, told.trace_id.map(TraceId::as_str));
@@ -254,7 +261,7 @@ impl Intake {
     async fn wake_processor(&self, app_id: AppId, event_id: Uuid, told: Told<'_>) {
         let stored =
             EventMessage::Stored { app_id, event_id: Some(event_id), trace_id: told.trace_id.cloned() };
-        if let Err(error) = self.queue.send(&stored).await {
+        if let Err(error) = self.event_queue.send(&stored).await {
             let (request_id, trace_id) = (told.request_id, told.trace_id.map(TraceId::as_str));
             warn!(component = "Webhook", request_id, %app_id, %event_id, trace_id, error = %Chain(&error), "processor not woken");
         }

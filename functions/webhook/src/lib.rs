@@ -1,7 +1,7 @@
 //! Takes Dialpad's deliveries: verify, store once, tell the queue, answer. No business logic.
 //!
 //! Dialpad waits 5 seconds, retries a call's event for 14, and never retries a 4xx. So a delivery that the database does
-//! not take in time goes to the event queue, and the answer is still 200.
+//! not take in time goes to the spill queue, and the answer is still 200.
 
 mod config;
 mod delivery;

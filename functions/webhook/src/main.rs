@@ -16,9 +16,11 @@ async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
+    let aws = aws::config().await;
     let intake = Intake::new(
         Store::new(&Settings::new(config.database_url.expose()))?,
-        Queue::new(&aws::config().await, &config.event_queue_url),
+        Queue::new(&aws, &config.event_queue_url),
+        Queue::new(&aws, &config.spill_queue_url),
         Box::new(SystemClock),
         config,
     )

@@ -44,7 +44,7 @@ impl Load {
             .env_clear()
             .envs(environment::base(&stage.settings, &urls, Amount::Quiet))
             .envs(variables)
-            .env("EVENT_QUEUE_URL", &stage.template.queues["EventDeadLetterQueue"].url)
+            .env("EVENT_QUEUE_URL", &stage.template.queues["SpillDeadLetterQueue"].url)
             .env("CONNECTIONS", "8")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

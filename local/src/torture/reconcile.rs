@@ -98,7 +98,7 @@ pub(super) async fn all(
         violations.add("deliveries answered after more than 2 s", ledger.slow);
         violations.add("deliveries not answered 200 at once", ledger.again.saturating_sub(killed));
     }
-    violations.add("deliveries in the dead-letter queue", stage.held("EventDeadLetterQueue").await?);
+    violations.add("deliveries in the dead-letter queue", stage.held("SpillDeadLetterQueue").await?);
     let end = Instant::now() + patience;
     for (number, watched) in stage.apps.iter().enumerate() {
         let app_id: Uuid = watched.app.app_id.parse().unwrap_or_default();

@@ -164,6 +164,7 @@ impl Stage {
                 .await?;
             let is_quiet = row.get::<_, i64>("waiting") == 0
                 && self.held("EventQueue").await? == 0
+                && self.held("SpillQueue").await? == 0
                 && self.held("PushQueue").await? == 0;
             // Between a queue and the rows a message is in neither for a moment.
             looks = if is_quiet { looks + 1 } else { 0 };

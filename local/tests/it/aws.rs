@@ -1,7 +1,7 @@
 //! The AWS endpoint, as the real SDK clients see it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use axum::{
     body::{Body, to_bytes},
     http::Request,
@@ -109,6 +109,35 @@ async fn a_batch_answers_for_each_entry() {
     assert_eq!((answer.successful()[0].id(), answer.failed()[0].id()), ("1", "2"));
     let repeated = sqs.send_message_batch().queue_url(url).entries(entry("1", "a")).entries(entry("1", "b"));
     assert!(repeated.send().await.unwrap_err().into_service_error().is_batch_entry_ids_not_distinct());
+}
+
+#[tokio::test]
+async fn messages_in_flight_are_put_off_entry_by_entry() {
+    let endpoint = Endpoint::start().await;
+    let (sqs, url) = (endpoint.sqs(), &endpoint.template.queues["EventQueue"].url);
+    sqs.send_message().queue_url(url).message_body("one").send().await.unwrap();
+    let received = sqs.receive_message().queue_url(url).send().await.unwrap();
+    let entry = |id: &str, receipt: &str, seconds| {
+        ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(id)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds)
+            .build()
+            .unwrap()
+    };
+    let receipt = received.messages()[0].receipt_handle().unwrap();
+    let batch = sqs
+        .change_message_visibility_batch()
+        .queue_url(url)
+        .entries(entry("1", receipt, 0))
+        .entries(entry("2", "nobody's", 0))
+        .entries(entry("3", receipt, 43_201));
+    let answer = batch.send().await.unwrap();
+    assert_eq!(answer.successful()[0].id(), "1");
+    let failed: Vec<_> = answer.failed().iter().map(|failed| (failed.id(), failed.code())).collect();
+    assert_eq!(failed, [("2", "ReceiptHandleIsInvalid"), ("3", "InvalidParameterValue")]);
+    let again = sqs.receive_message().queue_url(url).send().await.unwrap();
+    assert_eq!(again.messages()[0].message_id(), received.messages()[0].message_id());
 }
 
 #[tokio::test]

@@ -339,7 +339,10 @@ fn the_repositorys_own_template_is_understood() {
         .map(|mapping| (mapping.queue.as_str(), mapping.function.as_str()))
         .collect();
     mappings.sort_unstable();
-    assert_eq!(mappings, [("EventQueue", "processor"), ("PushQueue", "broadcaster")]);
+    assert_eq!(
+        mappings,
+        [("EventQueue", "processor"), ("PushQueue", "broadcaster"), ("SpillQueue", "processor")]
+    );
     assert_eq!(template.schedules[0].function, "processor");
     let broadcaster = environment(&template, "BroadcasterFunction");
     assert_eq!(broadcaster["CONNECTIONS_ENDPOINT"], "http://127.0.0.1:4566/ws");

@@ -9,7 +9,7 @@ use crate::{
     telemetry::TraceId,
 };
 
-/// A message of the event queue, from `webhook` to `processor`.
+/// What `webhook` tells `processor`: that there is work, by the event queue, or the work itself, by the spill queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventMessage {
@@ -28,7 +28,7 @@ pub enum EventMessage {
     Spilled(SpilledDelivery),
 }
 
-/// A delivery that waits in the queue until the database is back.
+/// A delivery that waits in the spill queue until the database is back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpilledDelivery {
     /// The app it was sent to.

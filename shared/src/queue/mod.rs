@@ -1,4 +1,4 @@
-//! The event queue and the push queue: what travels on them, and, with the feature `queue`, how it is sent.
+//! The event queue, the spill queue and the push queue: what travels on them, and, with the feature `queue`, how it is sent.
 
 mod message;
 #[cfg(feature = "queue")]
@@ -6,4 +6,4 @@ mod sqs;
 
 pub use message::{Close, Entry, EventMessage, PushMessage, SpilledDelivery};
 #[cfg(feature = "queue")]
-pub use sqs::{Error, MAX_MESSAGE_BYTES, Queue};
+pub use sqs::{Error, Held, MAX_MESSAGE_BYTES, Queue};

@@ -1,9 +1,17 @@
-//! SQS: how a message is sent.
+//! SQS: how a message is sent, and how one that was received is put off.
 
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_sqs::{Client, config::Builder};
+use aws_sdk_sqs::{
+    Client,
+    config::Builder,
+    error::SdkError,
+    operation::{
+        change_message_visibility_batch::ChangeMessageVisibilityBatchError, send_message::SendMessageError,
+    },
+    types::ChangeMessageVisibilityBatchRequestEntry,
+};
 use serde::Serialize;
 
 /// The most one message may hold, in bytes: SQS takes 1 MiB.
@@ -32,7 +40,19 @@ pub enum Error {
     Json(#[from] serde_json::Error),
     /// SQS refused it, or is away.
     #[error("send a message")]
-    Send(#[source] Box<aws_sdk_sqs::error::SdkError<aws_sdk_sqs::operation::send_message::SendMessageError>>),
+    Send(#[source] Box<SdkError<SendMessageError>>),
+    /// SQS refused to put messages off, or is away.
+    #[error("put messages off")]
+    PutOff(#[source] Box<SdkError<ChangeMessageVisibilityBatchError>>),
+}
+
+/// A message that was received and is not done with.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What SQS knows this receive of it by.
+    pub receipt: String,
+    /// How often it was received, this time included.
+    pub receives: u32,
 }
 
 impl Queue {
@@ -61,5 +81,26 @@ impl Queue {
             .await
             .map(drop)
             .map_err(|error| Error::Send(Box::new(error)))
+    }
+
+    /// Has messages come again after so long each, in whole seconds, instead of after the queue's visibility time-out. At
+    /// most ten, as many as SQS hands out at once.
+    pub async fn put_off(&self, messages: &[(Held, Duration)]) -> Result<(), Error> {
+        let entries = messages.iter().enumerate().filter_map(|(index, (message, delay))| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(&message.receipt)
+                .visibility_timeout(i32::try_from(delay.as_secs()).unwrap_or(i32::MAX))
+                .build()
+                .ok()
+        });
+        self.client
+            .change_message_visibility_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| Error::PutOff(Box::new(error)))
     }
 }

@@ -1,7 +1,5 @@
 //! `webhook_events` as they come in and are worked off.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use tokio_postgres::{GenericClient, Row, types::Type};
 use uuid::Uuid;
@@ -323,14 +321,6 @@ pub async fn retry_later(
     )
     .await?;
     Ok(())
-}
-
-/// How long to wait after this many failures: doubling from one second to five minutes, spread by `jitter` (0 to 1) over
-/// the upper half.
-#[must_use]
-pub fn backoff(attempts: i32, jitter: f64) -> Duration {
-    let seconds = 2f64.powi(attempts.clamp(0, 9)).min(300.0);
-    Duration::from_secs_f64(seconds * (0.5 + jitter.clamp(0.0, 1.0) / 2.0))
 }
 
 /// How much waits, over all apps.

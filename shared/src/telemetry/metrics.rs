@@ -22,7 +22,7 @@ pub enum Metric {
     Received,
     /// Deliveries that were refused, by reason.
     Rejected,
-    /// Deliveries that were put aside in the queue, since the database did not take them.
+    /// Deliveries that were put aside in the spill queue, since the database did not take them.
     Spilled,
     /// From the arrival of a delivery to the commit of what it changed.
     ReceivedToLoggedMs,

@@ -54,11 +54,15 @@ impl Stage {
         let owner = Database::new().await;
         let dialpad = Dialpad::default();
         let (queues, endpoint) = queues(dialpad.clone()).await;
-        let url = format!("{endpoint}/000000000000/{}", queues.queue("PushQueue").unwrap().definition().name);
+        let url = |queue: &str| {
+            format!("{endpoint}/000000000000/{}", queues.queue(queue).unwrap().definition().name)
+        };
+        let (push_queue, spill_queue) = (url("PushQueue"), url("SpillQueue"));
         let clock = ManualClock::new(SystemClock.now());
         let env = Env::from([
             ("DATABASE_URL", owner.url()),
-            ("PUSH_QUEUE_URL", &url),
+            ("PUSH_QUEUE_URL", &push_queue),
+            ("SPILL_QUEUE_URL", &spill_queue),
             ("PROCESSOR_SWEEP_SECONDS", "0"),
             ("EVENT_LOG_RETENTION_DAYS", log_days),
             ("DELIVERY_RETENTION_DAYS", delivery_days),
@@ -69,7 +73,8 @@ impl Stage {
         let aws = aws_config(&endpoint).await;
         let processor = Processor::new(
             Store::new(&settings).unwrap(),
-            Queue::new(&aws, &url),
+            Queue::new(&aws, &push_queue),
+            Queue::new(&aws, &spill_queue),
             Box::new(clock.clone()),
             Config::from_env(&env).unwrap(),
         )

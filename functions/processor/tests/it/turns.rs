@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local::aws::sqs::Received;
 use serde_json::json;
 use shared::config::Secret;
 use tokio::{net::TcpListener, time::timeout};
@@ -34,8 +35,8 @@ async fn an_app_whose_events_never_end_leaves_the_invocation_after_its_turn() {
     assert_eq!(stage.count(pending).await, 0);
 }
 
-#[tokio::test]
-async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_after_one_try() {
+/// A stage whose database never answers.
+async fn without_database() -> (Stage, TcpListener) {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     // The system takes connections for a listener that never looks at them.
@@ -45,17 +46,56 @@ async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_after_o
         settings.connect_timeout = Duration::from_secs(1);
     })
     .await;
-    let records: Vec<_> = (0..10)
-        .map(|index| {
-            let body = json!({"state": "ringing", "call_id": index}).to_string();
-            let message = json!({"kind": "spilled", "app_id": stage.app_id, "body": body, "verified": true,
-                                 "received_at": "2026-03-02T10:00:00.000Z"});
-            json!({"messageId": index.to_string(), "body": message.to_string()})
-        })
-        .collect();
+    (stage, silent)
+}
+
+fn spilled(stage: &Stage, call_id: usize) -> String {
+    let body = json!({"state": "ringing", "call_id": call_id}).to_string();
+    json!({"kind": "spilled", "app_id": stage.app_id, "body": body, "verified": true,
+           "received_at": "2026-03-02T10:00:00.000Z"})
+    .to_string()
+}
+
+/// Hands over what is in the spill queue, as Lambda does; gives the ids of those that were not taken, and of all.
+async fn hand_over(stage: &Stage) -> (Vec<String>, Vec<String>) {
+    let messages = stage.queues.receive(stage.queues.queue("SpillQueue").unwrap(), 10, usize::MAX);
+    let record = |message: &Received| {
+        json!({"messageId": message.id, "receiptHandle": message.receipt, "body": &*message.body,
+               "attributes": {"ApproximateReceiveCount": message.receive_count.to_string()}})
+    };
+    let records: Vec<_> = messages.iter().map(record).collect();
     let handled = processor::handle(&stage.processor, json!({ "Records": records }));
-    let answer = timeout(Duration::from_secs(5), handled).await.expect("one try, not ten").unwrap();
-    let failed: Vec<_> =
-        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-    assert_eq!(failed, (0..10).map(|index| index.to_string()).collect::<Vec<_>>());
+    // One try, not ten.
+    let answer = timeout(Duration::from_secs(5), handled).await.unwrap().unwrap();
+    let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    (failed, messages.into_iter().map(|message| message.id).collect())
+}
+
+#[tokio::test]
+async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_after_one_try() {
+    let (stage, _silent) = without_database().await;
+    let queue = stage.queues.queue("SpillQueue").unwrap();
+    (0..10).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
+    let (failed, all) = hand_over(&stage).await;
+    assert_eq!((failed.len(), failed), (10, all));
+}
+
+#[tokio::test]
+async fn what_waits_on_comes_again_sooner_than_the_queue_would_hand_it_out() {
+    let (stage, _silent) = without_database().await;
+    let queue = stage.queues.queue("SpillQueue").unwrap();
+    drop(queue.send(&spilled(&stage, 1), None));
+    let visibility = queue.definition().visibility;
+    assert!(visibility >= Duration::from_secs(90), "else this shows nothing: {visibility:?}");
+    for _ in 0..3 {
+        let (failed, all) = hand_over(&stage).await;
+        assert_eq!((failed.len(), failed), (1, all));
+        // Seconds: one, two, then four at most.
+        let again = async {
+            while queue.counts().visible == 0 {
+                queue.changed().await;
+            }
+        };
+        timeout(Duration::from_secs(30), again).await.expect("it comes again");
+    }
 }

@@ -46,8 +46,13 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env(&env)?;
     let settings =
         Settings::new(config.database_url.expose()).with_connections(env.parsed("CONNECTIONS", 1)?);
-    let queue = Queue::new(&aws, &config.event_queue_url);
-    let intake = Intake::new(Store::new(&settings)?, queue, Box::new(SystemClock), config);
+    let intake = Intake::new(
+        Store::new(&settings)?,
+        Queue::new(&aws, &config.event_queue_url),
+        Queue::new(&aws, &config.spill_queue_url),
+        Box::new(SystemClock),
+        config,
+    );
     let mut poster = post::Poster::new(
         Registry::new(&aws, env.required("CONNECTIONS_TABLE")?),
         Pusher::new(&aws, env.required("CONNECTIONS_ENDPOINT")?),

@@ -17,6 +17,8 @@ const BATCH_LIMIT: usize = 10;
 const BATCH_BYTES: usize = 1_048_576;
 /// The longest delay of a message.
 const DELAY_LIMIT_SECONDS: u64 = 900;
+/// The longest time out of sight: twelve hours.
+const VISIBILITY_LIMIT_SECONDS: u64 = 43_200;
 
 /// An error as the protocol names it.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,9 +63,6 @@ struct Request {
     queue_name: String,
     #[serde(default)]
     entries: Vec<Entry>,
-    #[serde(default)]
-    receipt_handle: String,
-    visibility_timeout: Option<u64>,
     max_number_of_messages: Option<usize>,
     #[serde(flatten)]
     entry: Entry,
@@ -79,7 +78,8 @@ struct Entry {
     #[serde(default)]
     message_attributes: Map<String, Value>,
     #[serde(default)]
-    receipt_handle: Option<String>,
+    receipt_handle: String,
+    visibility_timeout: Option<u64>,
 }
 
 /// Answers one request.
@@ -101,26 +101,16 @@ pub(super) fn call(sqs: &Sqs, action: &str, body: &[u8]) -> Result<Value, Error>
         "SendMessageBatch" => send_batch(queue, &request.entries),
         "ReceiveMessage" => Ok(receive(sqs, queue, request.max_number_of_messages.unwrap_or(1))),
         "DeleteMessage" => {
-            queue.delete(&request.receipt_handle);
+            queue.delete(&request.entry.receipt_handle);
             Ok(json!({}))
         }
-        "DeleteMessageBatch" => {
-            for entry in &request.entries {
-                queue.delete(entry.receipt_handle.as_deref().unwrap_or_default());
-            }
-            let ids: Vec<_> = request.entries.iter().map(|entry| json!({ "Id": entry.id })).collect();
-            Ok(json!({ "Successful": ids, "Failed": [] }))
-        }
-        "ChangeMessageVisibility" => {
-            let delay = Duration::from_secs(request.visibility_timeout.unwrap_or(0));
-            if queue.change_visibility(&request.receipt_handle, delay) {
-                Ok(json!({}))
-            } else {
-                Err(Error {
-                    code: "ReceiptHandleIsInvalid",
-                    message: "the message is not in flight".to_owned(),
-                })
-            }
+        "DeleteMessageBatch" => each(&request.entries, |entry| {
+            queue.delete(&entry.receipt_handle);
+            Ok(json!({}))
+        }),
+        "ChangeMessageVisibility" => change_visibility(queue, &request.entry).map(|()| json!({})),
+        "ChangeMessageVisibilityBatch" => {
+            each(&request.entries, |entry| change_visibility(queue, entry).map(|()| json!({})))
         }
         "PurgeQueue" => {
             queue.purge();
@@ -159,17 +149,36 @@ fn send(queue: &Queue, entry: &Entry) -> Result<Value, Error> {
 }
 
 fn send_batch(queue: &Queue, entries: &[Entry]) -> Result<Value, Error> {
+    let bytes: usize = entries.iter().map(|entry| entry.message_body.as_ref().map_or(0, String::len)).sum();
+    if bytes > BATCH_BYTES {
+        let message = format!("a batch may have {BATCH_BYTES} bytes");
+        return Err(Error { code: "BatchRequestTooLong", message });
+    }
+    each(entries, |entry| send(queue, entry))
+}
+
+fn change_visibility(queue: &Queue, entry: &Entry) -> Result<(), Error> {
+    let seconds = entry.visibility_timeout.unwrap_or(0);
+    if seconds > VISIBILITY_LIMIT_SECONDS {
+        let message = format!("VisibilityTimeout may be at most {VISIBILITY_LIMIT_SECONDS}");
+        return Err(Error { code: "InvalidParameterValue", message });
+    }
+    if queue.change_visibility(&entry.receipt_handle, Duration::from_secs(seconds)) {
+        Ok(())
+    } else {
+        let message = "the message is not in flight".to_owned();
+        Err(Error { code: "ReceiptHandleIsInvalid", message })
+    }
+}
+
+/// Does what a batch asks for, entry by entry: one that fails leaves the others alone.
+fn each(entries: &[Entry], act: impl Fn(&Entry) -> Result<Value, Error>) -> Result<Value, Error> {
     if entries.is_empty() {
         return Err(Error { code: "EmptyBatchRequest", message: "the batch has no entries".to_owned() });
     }
     if entries.len() > BATCH_LIMIT {
         let message = format!("a batch may have {BATCH_LIMIT} entries");
         return Err(Error { code: "TooManyEntriesInBatchRequest", message });
-    }
-    let bytes: usize = entries.iter().map(|entry| entry.message_body.as_ref().map_or(0, String::len)).sum();
-    if bytes > BATCH_BYTES {
-        let message = format!("a batch may have {BATCH_BYTES} bytes");
-        return Err(Error { code: "BatchRequestTooLong", message });
     }
     let is_repeated = |index: usize| entries[..index].iter().any(|earlier| earlier.id == entries[index].id);
     if (0..entries.len()).any(is_repeated) {
@@ -180,7 +189,7 @@ fn send_batch(queue: &Queue, entries: &[Entry]) -> Result<Value, Error> {
     }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {
-        match send(queue, entry) {
+        match act(entry) {
             Ok(mut answer) => {
                 answer["Id"] = json!(entry.id);
                 successful.push(answer);

@@ -59,7 +59,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
             let payload = stage.ringing();
             inserts.push(insert.unnamed(&stage.database, &payload).await?);
             let start = Instant::now();
-            stage.send_message("EventDeadLetterQueue", &payload).await?;
+            stage.send_message("SpillDeadLetterQueue", &payload).await?;
             sends.push(start.elapsed());
             hellos.push(stage.ask("/hello", None, 1, 1).await?);
             let seen = stage.deliver(&app, &mut socket).await?;

@@ -1,0 +1,70 @@
+//! A batch of messages: of the event queue, which says that there is work, or of the spill queue, which is the work.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use shared::{
+    domain::ids::AppId,
+    queue::{EventMessage, Held},
+};
+use tracing::error;
+
+use crate::{
+    spill::{self, Spilled},
+    traces::Traces,
+    work_on,
+    worker::Processor,
+};
+
+/// How long a message has its app worked on. An app whose events come faster than they are applied would else keep an
+/// invocation until Lambda ends it, with the messages behind it; those that follow bring the app its next turn.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Stores what was spilled, and works on the apps that the messages name. Only deliveries that could not be stored come
+/// again: a wake-up that is lost costs seconds, since the sweep finds the work. Without a connection nothing else is
+/// tried, since each try would take its time.
+pub(crate) async fn take(processor: &Processor, event: SqsEvent) -> SqsBatchResponse {
+    let (mut apps, spilled) = sort(event);
+    let stored = spill::store_all(processor, spilled, &mut apps).await;
+    if !stored.is_away {
+        work_on(processor, apps, TURN).await;
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = stored.waiting.into_iter().map(failure).collect();
+    response
+}
+
+/// The apps that wake-ups name, and the deliveries. The queues are told apart by what is in them: a release that spilled
+/// into the event queue may have left something there.
+fn sort(event: SqsEvent) -> (BTreeMap<AppId, Traces>, Vec<Spilled>) {
+    let (mut apps, mut spilled) = (BTreeMap::<AppId, Traces>::new(), Vec::new());
+    for record in event.records {
+        match serde_json::from_str(record.body.as_deref().unwrap_or_default()) {
+            Ok(EventMessage::Stored { app_id, event_id, trace_id }) => {
+                apps.entry(app_id).or_default().note(event_id, trace_id);
+            }
+            Ok(EventMessage::Spilled(delivery)) => {
+                let held = held(&record);
+                spilled.push(Spilled { message_id: record.message_id.unwrap_or_default(), held, delivery });
+            }
+            Err(cause) => error!(
+                component = "Processor",
+                message_id = record.message_id,
+                line = cause.line(),
+                "dropped an unreadable message"
+            ),
+        }
+    }
+    (apps, spilled)
+}
+
+fn held(record: &SqsMessage) -> Held {
+    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    Held { receipt: record.receipt_handle.clone().unwrap_or_default(), receives: receives.unwrap_or(1) }
+}
+
+fn failure(message_id: String) -> BatchItemFailure {
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = message_id;
+    failure
+}
