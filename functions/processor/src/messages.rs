@@ -20,14 +20,19 @@ use crate::{
 /// invocation until Lambda ends it, with the messages behind it; those that follow bring the app its next turn.
 const TURN: Duration = Duration::from_secs(1);
 
+/// How long apps are worked on behind deliveries that were stored only now: a batch of each. More deliveries wait, and
+/// while the database is back they are to be stored rather than applied one app after the other.
+const SPILLS_TURN: Duration = Duration::ZERO;
+
 /// Stores what was spilled, and works on the apps that the messages name. Only deliveries that could not be stored come
 /// again: a wake-up that is lost costs seconds, since the sweep finds the work. Without a connection nothing else is
 /// tried, since each try would take its time.
 pub(crate) async fn take(processor: &Processor, event: SqsEvent) -> SqsBatchResponse {
     let (mut apps, spilled) = sort(event);
+    let turn = if spilled.is_empty() { TURN } else { SPILLS_TURN };
     let stored = spill::store_all(processor, spilled, &mut apps).await;
     if !stored.is_away {
-        work_on(processor, apps, TURN).await;
+        work_on(processor, apps, turn).await;
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = stored.waiting.into_iter().map(failure).collect();

@@ -1,6 +1,6 @@
 //! Deliveries that the database did not take when they came.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use shared::{
     config::Secret,
@@ -80,15 +80,20 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
         warn!(component = "Webhook", %app_id, trace_id, reason, "spilled delivery rejected");
         Ok(None)
     };
-    let app = {
-        let db = processor.store.app(app_id).await?;
-        apps::webhook_secrets(&*db, app_id, spilled.received_at).await?
-    };
-    let Some(app) = app else {
-        return reject("app_not_found");
-    };
-    let Some(json) = open(spilled, &app.secrets) else {
-        return reject("bad_signature");
+    let json = if spilled.verified {
+        Cow::Borrowed(&spilled.body)
+    } else {
+        let app = {
+            let db = processor.store.app(app_id).await?;
+            apps::webhook_secrets(&*db, app_id, spilled.received_at).await?
+        };
+        let Some(app) = app else {
+            return reject("app_not_found");
+        };
+        let Some(json) = verified(&spilled.body, &app.secrets) else {
+            return reject("bad_signature");
+        };
+        Cow::Owned(json)
     };
     let Ok(delivery) = payload::inspect(&json) else {
         return reject("not_an_object");
@@ -103,6 +108,8 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
     };
     let accepted = match accept(processor, event, Form::Json).await {
         Err(error) if error.is_refused_value() => accept(processor, event, Form::Text).await?,
+        // Whoever verified it found the app, which is gone since then.
+        Err(error) if error.constraint() == Some(inbox::APP_EXISTS) => return reject("app_not_found"),
         outcome => outcome?,
     };
     match accepted {
@@ -122,10 +129,7 @@ async fn accept(processor: &Processor, event: NewEvent<'_>, form: Form) -> store
     db.commit_with(inbox::accept(&*db, event, form)).await
 }
 
-fn open(spilled: &SpilledDelivery, secrets: &[Secret]) -> Option<String> {
-    if spilled.verified {
-        return Some(spilled.body.clone());
-    }
-    let payload = Jws::parse(&spilled.body).ok()?.verify(secrets).ok()?;
+fn verified(body: &str, secrets: &[Secret]) -> Option<String> {
+    let payload = Jws::parse(body).ok()?.verify(secrets).ok()?;
     String::from_utf8(payload).ok()
 }

@@ -62,6 +62,9 @@ pub enum Accepted {
     Duplicate,
 }
 
+/// The constraint that a delivery for an app that is gone violates.
+pub const APP_EXISTS: &str = "webhook_events_app_id_fkey";
+
 /// How a payload is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

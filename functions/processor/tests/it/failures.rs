@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use shared::clock::Clock as _;
+use shared::{clock::Clock as _, config::Secret, dialpad::jws::sign};
 
 use crate::stage::Stage;
 
@@ -76,9 +76,8 @@ async fn events_that_never_reached_the_push_queue_are_sent_again() {
 async fn a_spilled_delivery_is_stored_once_and_a_forged_one_never() {
     let stage = Stage::new().await;
     let payload = json!({"state": "ringing", "call_id": 1, "event_timestamp": 5}).to_string();
-    let good = shared::dialpad::jws::sign(&payload, &shared::config::Secret::new("secret"));
-    let forged =
-        shared::dialpad::jws::sign(&payload.replace('1', "2"), &shared::config::Secret::new("other"));
+    let good = sign(&payload, &Secret::new("secret"));
+    let forged = sign(&payload.replace('1', "2"), &Secret::new("other"));
     let records: Vec<_> = [(&good, false), (&payload, true), (&good, false), (&forged, false)]
         .into_iter()
         .enumerate()
@@ -92,6 +91,35 @@ async fn a_spilled_delivery_is_stored_once_and_a_forged_one_never() {
     assert!(answer.batch_item_failures.is_empty());
     assert_eq!(stage.count("SELECT count(*) FROM webhook_events WHERE app_id = $1").await, 1);
     assert_eq!(stage.frames().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_spilled_delivery_of_an_app_that_is_gone_is_rejected_and_holds_up_no_other() {
+    let stage = Stage::new().await;
+    let gone = shared::domain::ids::new_id();
+    let stays = stage.app_id.to_string();
+    let records: Vec<_> = [(gone.to_string(), true), (gone.to_string(), false), (stays, true)]
+        .into_iter()
+        .enumerate()
+        .map(|(index, (app_id, verified))| {
+            let payload = json!({"state": "ringing", "call_id": 1, "event_timestamp": 5}).to_string();
+            let body = if verified { payload } else { sign(&payload, &Secret::new("secret")) };
+            let message = json!({"kind": "spilled", "app_id": app_id, "body": body, "verified": verified,
+                                 "received_at": "2026-03-02T10:00:00.000Z"});
+            json!({"messageId": index.to_string(), "body": message.to_string()})
+        })
+        .collect();
+    let answer = processor::handle(&stage.processor, json!({"Records": records})).await.unwrap();
+    assert!(answer.batch_item_failures.is_empty());
+    assert_eq!(stage.frames().await.len(), 1);
+    let rejected: i64 = stage
+        .processor
+        .metrics()
+        .take(stage.clock.now())
+        .iter()
+        .filter_map(|line| line["Rejected"].as_i64())
+        .sum();
+    assert_eq!(rejected, 2);
 }
 
 #[tokio::test]
