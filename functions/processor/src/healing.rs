@@ -5,7 +5,7 @@
 
 mod turn;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
@@ -29,12 +29,6 @@ use tracing::{info, warn};
 use self::turn::{A_MINUTE, ask_again_at, rounds};
 use crate::{traces::Traces, worker::Processor};
 
-/// Who asks Dialpad, and after what silence.
-pub(crate) struct Healing {
-    pub(crate) invoker: Invoker,
-    pub(crate) silence: TimeDelta,
-}
-
 /// How many legs one run asks for at most, over all companies.
 const A_RUN: i64 = 120;
 /// How many companies are asked at once.
@@ -45,15 +39,25 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long nobody else asks for a leg that somebody is asking for, and that is due again if he does not come back.
 const CLAIM: TimeDelta = TimeDelta::seconds(50);
 
+/// Who asks Dialpad, and after what silence.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    invoker: &'a Invoker,
+    silence: TimeDelta,
+}
+
 /// Asks for the legs that are due. A failure is no reason not to process events.
 pub(crate) async fn heal(processor: &Processor) {
-    let Some(healing) = &processor.healing else { return };
+    let (Some(invoker), Some(silence)) = (&processor.dialpad, processor.config.reconcile_after) else {
+        return;
+    };
+    let asking = Asking { invoker, silence };
     let begin_until = Instant::now() + BEGIN_WITHIN;
-    match due(processor, healing).await {
+    match due(processor, silence).await {
         Ok(legs) => {
             stream::iter(rounds(legs))
                 .for_each_concurrent(AT_ONCE, |round| {
-                    Box::pin(ask_for_all(processor, healing, round, begin_until))
+                    Box::pin(ask_for_all(processor, asking, round, begin_until))
                 })
                 .await;
         }
@@ -63,21 +67,21 @@ pub(crate) async fn heal(processor: &Processor) {
     }
 }
 
-async fn due(processor: &Processor, healing: &Healing) -> store::Result<Vec<SilentLeg>> {
+async fn due(processor: &Processor, silence: TimeDelta) -> store::Result<Vec<SilentLeg>> {
     let now = processor.clock.now();
     let db = processor.store.system().await?;
     let of_each = i64::try_from(A_MINUTE).unwrap_or(i64::MAX);
-    reconciling::silent(&*db, now - healing.silence, now, of_each, A_RUN).await
+    reconciling::silent(&*db, now - silence, now, of_each, A_RUN).await
 }
 
 /// Asks for the legs of one company, one after the other, until there are none or Dialpad does not answer.
-async fn ask_for_all(processor: &Processor, healing: &Healing, round: Vec<SilentLeg>, begin_until: Instant) {
+async fn ask_for_all(processor: &Processor, asking: Asking<'_>, round: Vec<SilentLeg>, begin_until: Instant) {
     for leg in round {
         if Instant::now() > begin_until {
             return;
         }
         let (app_id, call_id) = (leg.app_id, leg.call_id);
-        match ask_for(processor, healing, &leg).await {
+        match ask_for(processor, asking, &leg).await {
             Ok(0) => {}
             Ok(_) => {
                 if let Err(error) = processor.work_on(app_id, &Traces::default(), begin_until).await {
@@ -95,7 +99,7 @@ async fn ask_for_all(processor: &Processor, healing: &Healing, round: Vec<Silent
 /// Asks for a leg and stores what was missed; gives the number of events.
 async fn ask_for(
     processor: &Processor,
-    healing: &Healing,
+    asking: Asking<'_>,
     leg: &SilentLeg,
 ) -> Result<usize, connection::Error> {
     let (store, clock) = (&processor.store, &*processor.clock);
@@ -107,7 +111,7 @@ async fn ask_for(
     if !is_ours {
         return Ok(0);
     }
-    let dialpad = Dialpad { store, invoker: &healing.invoker, clock };
+    let dialpad = Dialpad { store, invoker: asking.invoker, clock };
     let known = Known { call_id: leg.call_id, status: Some(leg.status), last_at: Some(leg.last_at) };
     // In boxes: nested as they are, these futures are more than the compiler can lay out at once.
     let payloads = match Box::pin(dialpad.show_call(leg.app_id, leg.call_id)).await {
@@ -143,7 +147,7 @@ async fn ask_for(
             info!(component = "Dialpad", app_id = %leg.app_id, %event_id, call_id = %leg.call_id, state = event.event_type, "reconciled");
         }
     }
-    let again_at = ask_again_at(leg, healing.silence, now);
+    let again_at = ask_again_at(leg, asking.silence, now);
     tx.commit_with(reconciling::answered(&*tx, leg.app_id, leg.call_id, again_at)).await?;
     processor.metrics.add(Metric::Reconciled, stored);
     Ok(stored)
@@ -153,10 +157,4 @@ async fn ask_for(
 fn is_about_this_leg(error: &connection::Error) -> bool {
     let connection::Error::Invoke(error) = error else { return false };
     matches!(error.kind(), Some(RefusalKind::Forbidden | RefusalKind::Invalid | RefusalKind::NotFound))
-}
-
-impl fmt::Debug for Healing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Healing").field("silence", &self.silence).finish_non_exhaustive()
-    }
 }

@@ -18,7 +18,6 @@ use crate::{
     Config, backoff,
     batch::{self, Applied, Batch},
     error::Error,
-    healing::Healing,
     outbox,
     traces::Traces,
 };
@@ -34,8 +33,8 @@ pub struct Processor {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
-    /// None: silent legs stay as they are.
-    pub(crate) healing: Option<Healing>,
+    /// Who speaks with Dialpad; none: silent legs stay as they are.
+    pub(crate) dialpad: Option<Invoker>,
 }
 
 impl Processor {
@@ -48,18 +47,13 @@ impl Processor {
         clock: Box<dyn Clock>,
         config: Config,
     ) -> Self {
-        Self { store, push_queue, spill_queue, clock, config, metrics: Metrics::default(), healing: None }
+        Self { store, push_queue, spill_queue, clock, config, metrics: Metrics::default(), dialpad: None }
     }
 
     /// Asks Dialpad for legs that fell silent, unless the settings say never.
     #[must_use]
-    pub fn with_dialpad(self, invoker: Option<Invoker>) -> Self {
-        Self {
-            healing: invoker
-                .zip(self.config.reconcile_after)
-                .map(|(invoker, silence)| Healing { invoker, silence }),
-            ..self
-        }
+    pub fn with_dialpad(self, dialpad: Option<Invoker>) -> Self {
+        Self { dialpad, ..self }
     }
 
     /// Counts into these instead of into some that nobody reads.
