@@ -12,7 +12,6 @@ use tracing::error;
 use crate::{
     spill::{self, Spilled},
     traces::Traces,
-    work_on,
     worker::Processor,
 };
 
@@ -32,7 +31,7 @@ pub(crate) async fn take(processor: &Processor, event: SqsEvent) -> SqsBatchResp
     let turn = if spilled.is_empty() { TURN } else { SPILLS_TURN };
     let stored = spill::store_all(processor, spilled, &mut apps).await;
     if !stored.is_away {
-        work_on(processor, apps, turn).await;
+        processor.work_on_each(apps, turn).await;
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = stored.waiting.into_iter().map(failure).collect();

@@ -16,7 +16,7 @@ use shared::{
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::{closings, error::Error, healing, outbox, retention, traces::Traces, work_on, worker::Processor};
+use crate::{closings, error::Error, healing, outbox, retention, traces::Traces, worker::Processor};
 
 /// How long an entry of the log may wait to be handed over before it counts as forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::seconds(10);
@@ -106,7 +106,7 @@ async fn look(processor: &Processor, last: &mut Option<AppId>, until: Instant) -
     apps.rotate_left(behind);
     let mut begun = 0;
     let turns = apps.iter().take_while(|_| Instant::now() < until).inspect(|_| begun += 1);
-    let is_left = work_on(processor, turns.map(|app_id| (*app_id, Traces::default())), TURN).await;
+    let is_left = processor.work_on_each(turns.map(|app_id| (*app_id, Traces::default())), TURN).await;
     *last = apps[..begun].last().copied().or(*last);
     Ok(is_left || begun < apps.len())
 }

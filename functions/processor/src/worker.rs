@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join;
+use futures_util::{StreamExt as _, future::try_join, stream};
 use shared::{
     clock::Clock,
     domain::ids::AppId,
@@ -24,6 +24,8 @@ use crate::{
 
 /// The longest that an event is put off after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// How many apps are worked on at once: one for each connection.
+const APPS_AT_ONCE: usize = 2;
 
 /// What processing needs; lives as long as the function is warm.
 pub struct Processor {
@@ -65,6 +67,25 @@ impl Processor {
     /// What happened since they were written.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Works on apps side by side, each for its turn; says whether work is left. A failure of one is logged and leaves the
+    /// others alone; the sweep tries again.
+    pub(crate) async fn work_on_each(
+        &self,
+        apps: impl IntoIterator<Item = (AppId, Traces)>,
+        turn: Duration,
+    ) -> bool {
+        stream::iter(apps)
+            .map(|(app_id, traces)| async move {
+                self.work_on(app_id, &traces, Instant::now() + turn).await.unwrap_or_else(|cause| {
+                    warn!(component = "Processor", %app_id, error = %Chain(&cause), "app left for the sweep");
+                    false
+                })
+            })
+            .buffer_unordered(APPS_AT_ONCE)
+            .fold(false, |is_left, of_app| async move { is_left || of_app })
+            .await
     }
 
     /// Applies the app's due events until there are none, somebody else does it, or its turn is over at `end`. Says
