@@ -1,14 +1,17 @@
 //! Sockets outlive what they were opened with: the sweep has them closed.
 
 use shared::{
-    domain::{ids::AppId, socket::CloseReason},
+    domain::{
+        ids::{AppId, by_app},
+        socket::CloseReason,
+    },
     queue::{Close, PushMessage},
     store::closings,
     telemetry::Chain,
 };
 use tracing::{info, warn};
 
-use crate::{error::Error, sweep::by_app, worker::Processor};
+use crate::{error::Error, worker::Processor};
 
 /// Has the sockets closed whose key was revoked or expired, or whose app was switched off, since the last look.
 pub(crate) async fn close_sockets(processor: &Processor) -> Result<(), Error> {

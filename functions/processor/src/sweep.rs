@@ -1,11 +1,11 @@
 //! The scheduled run: whatever the queue did not bring about, this does.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join;
 use shared::{
-    domain::ids::AppId,
+    domain::ids::{AppId, by_app},
     store::{
         deliveries,
         event_log::{self, LoggedEvent},
@@ -119,12 +119,4 @@ async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>)
         db.commit_with(event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now())).await?;
     }
     Ok(())
-}
-
-pub(crate) fn by_app<T>(items: Vec<(AppId, T)>) -> BTreeMap<AppId, Vec<T>> {
-    let mut by_app: BTreeMap<AppId, Vec<T>> = BTreeMap::new();
-    for (app_id, item) in items {
-        by_app.entry(app_id).or_default().push(item);
-    }
-    by_app
 }

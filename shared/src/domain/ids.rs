@@ -1,6 +1,6 @@
 //! Identifiers, each of its own type.
 
-use std::{fmt, num::ParseIntError, str::FromStr};
+use std::{collections::BTreeMap, fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
@@ -22,6 +22,16 @@ impl FromStr for AppId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)
     }
+}
+
+/// What belongs to several apps, app by app; what is of one app keeps its order.
+#[must_use]
+pub fn by_app<T>(items: Vec<(AppId, T)>) -> BTreeMap<AppId, Vec<T>> {
+    let mut by_app: BTreeMap<AppId, Vec<T>> = BTreeMap::new();
+    for (app_id, item) in items {
+        by_app.entry(app_id).or_default().push(item);
+    }
+    by_app
 }
 
 /// A new id of our own: time-ordered (RFC 9562, version 7).
