@@ -11,7 +11,11 @@ pub use delivery::Broadcaster;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures_util::{StreamExt as _, stream};
-use shared::{queue::PushMessage, telemetry::Chain};
+use shared::{
+    domain::ids::{AppId, by_app},
+    queue::PushMessage,
+    telemetry::Chain,
+};
 use tracing::{error, warn};
 
 /// How many apps are served at once.
@@ -20,14 +24,11 @@ const APPS_AT_ONCE: usize = 8;
 /// Delivers a batch of the push queue. Messages of one app go one after the other, in the order they stand in the batch;
 /// apps go side by side. A message whose app's connections cannot be listed comes back.
 pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchResponse {
-    let mut apps: Vec<Vec<(String, PushMessage)>> = Vec::new();
+    let mut messages = Vec::new();
     for record in event.records {
         let (id, body) = (record.message_id.unwrap_or_default(), record.body.unwrap_or_default());
         match serde_json::from_str::<PushMessage>(&body) {
-            Ok(message) => match apps.iter_mut().find(|app| app[0].1.app_id == message.app_id) {
-                Some(app) => app.push((id, message)),
-                None => apps.push(vec![(id, message)]),
-            },
+            Ok(message) => messages.push((message.app_id, (id, message))),
             Err(cause) => error!(
                 component = "Push",
                 message_id = id,
@@ -36,8 +37,8 @@ pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchRespo
             ),
         }
     }
-    let failed = stream::iter(apps)
-        .map(|messages| deliver(broadcaster, messages))
+    let failed = stream::iter(by_app(messages))
+        .map(|(app_id, messages)| deliver(broadcaster, app_id, messages))
         .buffer_unordered(APPS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -52,8 +53,11 @@ pub async fn handle(broadcaster: &Broadcaster, event: SqsEvent) -> SqsBatchRespo
 }
 
 /// Delivers messages of one app; gives back the ids of those that are to come again.
-async fn deliver(broadcaster: &Broadcaster, messages: Vec<(String, PushMessage)>) -> Vec<String> {
-    let app_id = messages[0].1.app_id;
+async fn deliver(
+    broadcaster: &Broadcaster,
+    app_id: AppId,
+    messages: Vec<(String, PushMessage)>,
+) -> Vec<String> {
     let (ids, messages): (Vec<String>, Vec<PushMessage>) = messages.into_iter().unzip();
     let (events, closings): (Vec<_>, Vec<_>) =
         messages.into_iter().map(|message| (message.events, message.close)).unzip();
