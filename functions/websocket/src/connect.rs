@@ -54,14 +54,14 @@ pub(crate) async fn connect(
             if status == 401 {
                 sockets.metrics.count(Metric::AuthFailures, "websocket");
             }
-            refusal::note(sockets, event, &error).await;
+            refusal::note(sockets, presented(event), &error).await;
             status
         }
     }
 }
 
 /// The text of a key, wherever a handshake has one.
-pub(crate) fn presented(event: &ApiGatewayWebsocketProxyRequest) -> Option<&str> {
+fn presented(event: &ApiGatewayWebsocketProxyRequest) -> Option<&str> {
     header(event, KEY).or_else(|| query(event, "api_key"))
 }
 

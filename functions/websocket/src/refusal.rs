@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 
-use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use chrono::{DateTime, Utc};
 use shared::{
     auth::ApiKey,
@@ -11,7 +10,7 @@ use shared::{
 };
 use tracing::warn;
 
-use crate::{Sockets, connect, error::Error};
+use crate::{Sockets, error::Error};
 
 /// How many refusals a second are written down. Whoever knows the public part of a key could otherwise have each of any
 /// number of tries write to the database.
@@ -33,10 +32,10 @@ impl Allowance {
     }
 }
 
-/// Notes a refusal for the app that the presented key names, if it names one.
-pub(crate) async fn note(sockets: &Sockets, event: &ApiGatewayWebsocketProxyRequest, error: &Error) {
+/// Notes a refusal for the app that the presented text of a key names, if it names one.
+pub(crate) async fn note(sockets: &Sockets, presented: Option<&str>, error: &Error) {
     let Some(reason) = error.of_a_key() else { return };
-    let Some(key_id) = connect::presented(event).and_then(ApiKey::id_in) else { return };
+    let Some(key_id) = presented.and_then(ApiKey::id_in) else { return };
     let now = sockets.clock.now();
     if !sockets.noted.take(now) {
         return;
