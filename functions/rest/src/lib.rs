@@ -33,7 +33,6 @@ mod sockets;
 mod tickets;
 mod timeline;
 mod voicemails;
-mod webhook_secret;
 
 pub use config::{Config, Origins};
 
@@ -129,7 +128,7 @@ pub fn router(deps: Deps) -> Router {
         .routes(routes!(apps::show, apps::change))
         .routes(routes!(apps::audit))
         .routes(routes!(diagnostics::diagnose))
-        .routes(routes!(webhook_secret::rotate))
+        .routes(routes!(dialpad::webhook_secret::rotate))
         .routes(routes!(dialpad::link::make_link))
         .routes(routes!(dialpad::manage::adopt_key))
         .routes(routes!(dialpad::manage::disconnect))

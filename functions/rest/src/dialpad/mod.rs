@@ -8,6 +8,7 @@ mod page;
 pub(crate) mod provision;
 pub(crate) mod reconcile;
 pub(crate) mod state;
+pub(crate) mod webhook_secret;
 
 use shared::{connection::Dialpad, domain::ids::AppId, invoke::Invoker};
 

@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use super::{
     dialpad, hook_url,
     state::{Found, Known},
+    webhook_secret,
 };
 use crate::{
     Deps,
@@ -27,7 +28,7 @@ use crate::{
     error::{Error, Result},
     extract::{DialpadUserId, NoParameters, OptionalJson, Path, Query},
     reply::Data,
-    schema, webhook_secret,
+    schema,
 };
 
 /// How long one provisioning keeps another away: longer than a request may take.

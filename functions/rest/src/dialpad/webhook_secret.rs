@@ -18,16 +18,16 @@ use shared::{
 };
 use utoipa::ToSchema;
 
+use super::dialpad;
 use crate::{
     Deps,
     auth::Operator,
-    dialpad::dialpad,
     error::{Error, Result},
     extract::{NoParameters, Path, Query},
 };
 
 /// How long the secret before goes on working: long enough to tell Dialpad the new one, and for its last repeats.
-pub(crate) const GRACE: TimeDelta = TimeDelta::hours(24);
+pub(super) const GRACE: TimeDelta = TimeDelta::hours(24);
 
 /// How long it goes on working while Dialpad could not be told the new one: until it can.
 const UNTIL_TOLD: TimeDelta = TimeDelta::days(3650);
