@@ -1,16 +1,16 @@
 //! The command line.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use shared::telemetry::Chain;
 
 use crate::{
     bench, console,
-    database::{Database, Wanted},
+    database::{self, Database},
     journal::Journal,
     serve,
-    settings::{Settings, root},
+    settings::Settings,
     simulate, tail, telemetry, torture,
 };
 
@@ -31,40 +31,13 @@ enum Command {
     /// Measure a server of its own on this machine; build with --release first
     Bench(bench::Arguments),
     /// Apply the migrations to the database and end
-    Migrate(DatabaseArguments),
+    Migrate(database::Arguments),
     /// Deliver a call to a running server as Dialpad does, and print the frames it causes
     Simulate(simulate::Arguments),
     /// Follow an app's events and print them
     Tail(tail::Arguments),
     /// Break a server of its own in every way while calls come in, and look whether anything was lost or doubled
     Torture(torture::Arguments),
-}
-
-/// Which database to use.
-#[derive(Debug, Clone, Args)]
-pub struct DatabaseArguments {
-    /// The database; without it `DATABASE_URL` of the environment or of .env, else a private Postgres
-    #[arg(long, value_name = "URL")]
-    pub database_url: Option<String>,
-    /// The folder for the private Postgres's data, in the checkout unless absolute
-    #[arg(long, value_name = "FOLDER", default_value = ".local")]
-    pub data: PathBuf,
-    /// The folder of Postgres's server programs (initdb, postgres)
-    #[arg(long, value_name = "FOLDER")]
-    pub pg_bin_dir: Option<PathBuf>,
-}
-
-impl DatabaseArguments {
-    /// The database that these arguments want.
-    #[must_use]
-    pub fn wanted(&self, is_ephemeral: bool) -> Wanted {
-        Wanted {
-            url: self.database_url.clone(),
-            data: root().join(&self.data),
-            is_ephemeral,
-            bin_dir: self.pg_bin_dir.clone(),
-        }
-    }
 }
 
 impl Cli {
@@ -105,7 +78,7 @@ impl Cli {
     }
 }
 
-async fn migrate(arguments: &DatabaseArguments, settings: &Settings) -> Result<(), crate::database::Error> {
+async fn migrate(arguments: &database::Arguments, settings: &Settings) -> Result<(), database::Error> {
     let database = Database::start(&arguments.wanted(false), settings, console::progress).await?;
     console::progress("the database has all migrations");
     database.stop().await;

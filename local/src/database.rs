@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::http::Uri;
+use clap::Args;
 use shared::postgres::{Options, Server};
 
 use crate::settings::{Settings, Source, root};
@@ -15,6 +16,34 @@ const VARIABLE: &str = "DATABASE_URL";
 
 /// The database of a private server. Every server has it.
 const NAME: &str = "postgres";
+
+/// Which database to use.
+#[derive(Debug, Clone, Args)]
+#[group(id = "database")]
+pub struct Arguments {
+    /// The database; without it `DATABASE_URL` of the environment or of .env, else a private Postgres
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// The folder for the private Postgres's data, in the checkout unless absolute
+    #[arg(long, value_name = "FOLDER", default_value = ".local")]
+    pub data: PathBuf,
+    /// The folder of Postgres's server programs (initdb, postgres)
+    #[arg(long, value_name = "FOLDER")]
+    pub pg_bin_dir: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The database that these arguments want.
+    #[must_use]
+    pub fn wanted(&self, is_ephemeral: bool) -> Wanted {
+        Wanted {
+            url: self.database_url.clone(),
+            data: root().join(&self.data),
+            is_ephemeral,
+            bin_dir: self.pg_bin_dir.clone(),
+        }
+    }
+}
 
 /// Which database is wanted.
 #[derive(Debug, Clone)]

@@ -22,9 +22,7 @@ use crate::{
         dynamodb::{self, DynamoDb},
         sqs::Sqs,
     },
-    binaries,
-    cli::DatabaseArguments,
-    console,
+    binaries, console,
     database::{self, Database},
     dialpad::Fake,
     edge::Edge,
@@ -53,7 +51,7 @@ pub struct Arguments {
     pub dialpad_port: u16,
     /// Which database to use.
     #[command(flatten)]
-    pub database: DatabaseArguments,
+    pub database: database::Arguments,
     /// Throw the data away at the end, choose free ports, and announce both in one line of JSON
     #[arg(long)]
     pub ephemeral: bool,
