@@ -8,6 +8,8 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::urls::PublicUrls;
+
 /// Starts the server and stops it when its own standard input ends, which is when its parent does, however that ends.
 pub const LIFELINE: &str =
     r#""$@" & server=$!; while read -r _; do :; done; kill -TERM "$server"; wait "$server""#;
@@ -35,6 +37,14 @@ pub struct Addresses {
     pub database_url: String,
     /// The fake Dialpad, unless another one serves.
     pub dialpad: Option<String>,
+}
+
+impl Addresses {
+    /// Those that its clients and its functions see.
+    #[must_use]
+    pub fn urls(&self) -> PublicUrls {
+        PublicUrls { http: self.edge.clone(), ws: self.ws.clone(), aws: self.aws.clone() }
+    }
 }
 
 impl Server {

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use shared::config::Secret;
 use shared::dialpad::jws;
+use shared::domain::ids::AppId;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -39,7 +40,7 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct App {
     /// Its id.
-    pub app_id: String,
+    pub app_id: AppId,
     /// Its API key.
     pub api_key: String,
     /// The secret of its webhook.
@@ -143,7 +144,8 @@ impl Client {
         let headers = [("content-type", "application/json")];
         let answer = self.send(Method::POST, "/internal/apps", &headers, body).await?;
         let text = |member: &str| answer.body[member].as_str().map(str::to_owned);
-        match (answer.status, text("app_id"), text("api_key"), text("webhook_secret")) {
+        let app_id = text("app_id").and_then(|id| id.parse().ok());
+        match (answer.status, app_id, text("api_key"), text("webhook_secret")) {
             (StatusCode::CREATED, Some(app_id), Some(api_key), Some(secret)) => {
                 Ok(App { app_id, api_key, webhook_secret: Secret::new(secret) })
             }

@@ -1,7 +1,7 @@
 //! Where the local stack answers, as its clients and its functions see it.
 
 /// The three base addresses of one running stack, none with a trailing slash.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublicUrls {
     /// The HTTP API, for example `http://localhost:4000`.
     pub http: String,

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use shared::domain::ids::AppId;
 use uuid::Uuid;
 
-use super::{Error, stage::id};
+use super::Error;
 use crate::{
     client::{App, Client},
     console,
@@ -43,7 +42,6 @@ const MAPPINGS: &str = "INSERT INTO dialpad_user_mappings (app_id, dialpad_user_
 #[derive(Debug, Clone)]
 pub(super) struct History {
     pub(super) app: App,
-    pub(super) app_id: AppId,
     pub(super) calls: usize,
 }
 
@@ -56,7 +54,7 @@ impl History {
     ) -> Result<Self, Error> {
         let started = Instant::now();
         let app = client.make_app("history").await?;
-        let app_id = id(&app)?;
+        let app_id = app.app_id.0;
         let count = i64::try_from(calls).unwrap_or(i64::MAX);
         database.batch_execute(PREPARE).await?;
         fill(database, app_id, count).await?;
@@ -71,7 +69,7 @@ impl History {
         }
         let seconds = started.elapsed().as_secs_f64();
         console::progress(&format!("made {calls} calls of one app among {} in {seconds:.0} s", OTHERS + 1));
-        Ok(Self { app, app_id: AppId(app_id), calls })
+        Ok(Self { app, calls })
     }
 
     /// Dialpad's id of one of the calls; 0 is the newest.

@@ -2,14 +2,17 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Error, stage::Stage};
-use crate::{binaries, environment, journal::Amount, urls::PublicUrls};
+use super::Error;
+use crate::{
+    binaries, environment, journal::Amount, settings::Settings, template::Template, urls::PublicUrls,
+};
 
 /// A running helper; it ends with this value.
 pub(super) struct Load {
@@ -32,19 +35,21 @@ impl Load {
 
     /// Starts one with the environment of the webhook and of the broadcaster, but for the event queue: messages go where
     /// no function takes them, so that the deliveries alone are measured.
-    pub(super) fn start(stage: &Stage) -> Result<Self, Error> {
-        let addresses = &stage.server.addresses;
-        let urls =
-            PublicUrls { http: addresses.edge.clone(), ws: addresses.ws.clone(), aws: addresses.aws.clone() };
+    pub(super) fn start(
+        folder: &Path,
+        settings: &Settings,
+        template: &Template,
+        urls: &PublicUrls,
+    ) -> Result<Self, Error> {
         let variables = ["webhook", "broadcaster"]
             .into_iter()
-            .filter_map(|name| stage.template.function(name))
+            .filter_map(|name| template.function(name))
             .flat_map(|function| function.environment.clone());
-        let mut child = Command::new(binaries::path(&stage.binaries, "load"))
+        let mut child = Command::new(binaries::path(folder, "load"))
             .env_clear()
-            .envs(environment::base(&stage.settings, &urls, Amount::Quiet))
+            .envs(environment::base(settings, urls, Amount::Quiet))
             .envs(variables)
-            .env("EVENT_QUEUE_URL", &stage.template.queues["SpillDeadLetterQueue"].url)
+            .env("EVENT_QUEUE_URL", &template.queues["SpillDeadLetterQueue"].url)
             .env("CONNECTIONS", "8")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

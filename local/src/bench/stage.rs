@@ -20,7 +20,6 @@ use crate::{
     settings::{Settings, root},
     template::{Surroundings, Template},
     timing,
-    urls::PublicUrls,
 };
 
 /// How long anything may take before the bench gives up.
@@ -269,7 +268,7 @@ impl Stage {
     pub(super) async fn new_apps(&self, count: usize) -> Result<Vec<Uuid>, Error> {
         let mut apps = Vec::with_capacity(count);
         for _ in 0..count {
-            apps.push(id(&self.client.make_app("one of some").await?)?);
+            apps.push(self.client.make_app("one of some").await?.app_id.0);
         }
         Ok(apps)
     }
@@ -286,7 +285,8 @@ impl Stage {
     /// The helpers that do what this process cannot.
     pub(super) fn load(&mut self) -> Result<&mut [Load], Error> {
         while self.load.len() < Load::PROCESSES {
-            self.load.push(Load::start(self)?);
+            let urls = self.server.addresses.urls();
+            self.load.push(Load::start(&self.binaries, &self.settings, &self.template, &urls)?);
         }
         Ok(&mut self.load)
     }
@@ -318,11 +318,6 @@ pub(super) async fn connect(url: &str) -> Result<tokio_postgres::Client, Error> 
     Ok(client)
 }
 
-/// An app's id, as the database has it.
-pub(super) fn id(app: &App) -> Result<Uuid, Error> {
-    app.app_id.parse().map_err(|_| Error::failed("the server made an app without an id"))
-}
-
 /// A call that rings.
 fn ringing(call: i64) -> Value {
     json!({
@@ -340,10 +335,7 @@ fn read_template(
     settings: &Settings,
     addresses: Option<&child::Addresses>,
 ) -> Result<Template, Error> {
-    let urls = addresses.map_or_else(
-        || PublicUrls { http: String::new(), ws: String::new(), aws: String::new() },
-        |found| PublicUrls { http: found.edge.clone(), ws: found.ws.clone(), aws: found.aws.clone() },
-    );
+    let urls = addresses.map(child::Addresses::urls).unwrap_or_default();
     let database_url = addresses.map_or("", |found| &found.database_url);
     let choices = environment::Choices { allow_unsigned: false, is_remote: false, is_ephemeral: true };
     let surroundings = Surroundings {

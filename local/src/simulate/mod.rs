@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::{
     clock::{Clock as _, SystemClock},
     config::Secret,
+    domain::ids::AppId,
 };
 
 pub use scenario::Scenario;
@@ -61,7 +62,7 @@ pub struct Arguments {
     url: Option<String>,
     /// The app to deliver to; without it a new one is made
     #[arg(long, requires = "api_key", requires = "webhook_secret")]
-    app_id: Option<String>,
+    app_id: Option<AppId>,
     /// That app's API key
     #[arg(long)]
     api_key: Option<String>,
@@ -172,13 +173,9 @@ fn happened_at(payload: &Value) -> Option<i64> {
 
 async fn app(client: &Client, arguments: &Arguments) -> Result<App, Error> {
     if let (Some(app_id), Some(api_key), Some(secret)) =
-        (&arguments.app_id, &arguments.api_key, &arguments.webhook_secret)
+        (arguments.app_id, &arguments.api_key, &arguments.webhook_secret)
     {
-        return Ok(App {
-            app_id: app_id.clone(),
-            api_key: api_key.clone(),
-            webhook_secret: Secret::new(secret.as_str()),
-        });
+        return Ok(App { app_id, api_key: api_key.clone(), webhook_secret: Secret::new(secret.as_str()) });
     }
     let name = arguments.scenario.and_then(|scenario| scenario.to_possible_value());
     let name = name.as_ref().map_or("file", |name| name.get_name());

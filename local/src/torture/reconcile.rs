@@ -101,7 +101,7 @@ pub(super) async fn all(
     violations.add("deliveries in the dead-letter queue", stage.held("SpillDeadLetterQueue").await?);
     let end = Instant::now() + patience;
     for (number, watched) in stage.apps.iter().enumerate() {
-        let app_id: Uuid = watched.app.app_id.parse().unwrap_or_default();
+        let app_id = watched.app.app_id.0;
         deliveries(&database, app_id, &ledger.taken[number], &ledger.sent[number], &mut violations).await?;
         for (name, sql) in COUNTS {
             violations.add(name, database.query_one(sql, &[&app_id]).await?.get::<_, i64>(0));
@@ -157,7 +157,7 @@ async fn clients(watched: &Watched, log: &[Logged], end: Instant, violations: &m
         if difference != Difference::default() {
             let first = |places: &[i64]| places.iter().take(NAMED).copied().collect::<Vec<_>>();
             tracing::error!(
-                app_id = watched.app.app_id,
+                app_id = %watched.app.app_id,
                 client = name,
                 missing = ?first(&difference.missing),
                 wrong = ?first(&difference.wrong),

@@ -7,7 +7,7 @@ use crate::{
         Error,
         floor::Insert,
         report::{Goal, Line, Report, Unit::Milliseconds},
-        stage::{Stage, id},
+        stage::Stage,
         stats::Times,
         way::{Way, between},
     },
@@ -19,7 +19,7 @@ const STEPS: [&str; 4] = ["edge in", "webhook: verify and INSERT", "message to t
 pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<(), Error> {
     let (rounds, count) = (stage.size(7, 2), stage.size(200, 3));
     let (app, mut socket) = stage.app("answer").await?;
-    let insert = Insert::new(&stage.database, id(&app)?).await?;
+    let insert = Insert::new(&stage.database, app.app_id.0).await?;
     for _ in 0..stage.size(100, 2) {
         stage.deliver(&app, &mut socket).await?;
     }

@@ -7,7 +7,7 @@ use chrono::Utc;
 use serde_json::json;
 use shared::{
     clock::{Clock as _, SystemClock},
-    domain::ids::{AppId, DialpadId},
+    domain::ids::DialpadId,
     store::mappings,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     bench::{
         Error,
         report::{Line, Report, Unit::Milliseconds},
-        stage::{Stage, id},
+        stage::Stage,
     },
     client::App,
 };
@@ -65,6 +65,6 @@ async fn put(stage: &Stage, app: &App, count: usize, name: &str) -> Result<f64, 
     let mappings: Vec<_> = users.collect();
     let now: chrono::DateTime<Utc> = SystemClock.now();
     let start = Instant::now();
-    mappings::put(&stage.database, AppId(id(app)?), &mappings, "bench", now).await?;
+    mappings::put(&stage.database, app.app_id, &mappings, "bench", now).await?;
     Ok(start.elapsed().as_secs_f64() * 1000.0)
 }

@@ -61,7 +61,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 async fn query(database: &tokio_postgres::Client, history: &History, start: Start) -> Result<(), Error> {
     let limit = i64::try_from(LIMIT).unwrap_or_default();
     let request = Request { limit, start, with_total: false };
-    let list = calls::list(database, history.app_id, &Filter::default(), &request).await?;
+    let list = calls::list(database, history.app.app_id, &Filter::default(), &request).await?;
     if list.is_some() { Ok(()) } else { Err(Error::failed("the app is gone")) }
 }
 

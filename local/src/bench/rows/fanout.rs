@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
+use shared::domain::ids::AppId;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     }
     let (mut figures, mut floors) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let frame = frame(&app.app_id, round);
+        let frame = frame(app.app_id, round);
         let start = Instant::now();
         order(stage, &json!({"order": "post", "app_id": app.app_id, "frame": frame, "at_once": AT_ONCE}))?;
         let floor = followers.all_got_one().await? - start;
@@ -76,7 +77,7 @@ fn finish(stage: &mut Stage) -> Result<usize, Error> {
 }
 
 /// A frame as long as that of a call.
-fn frame(app_id: &str, round: usize) -> String {
+fn frame(app_id: AppId, round: usize) -> String {
     json!({
         "event": "call.ring", "id": Uuid::now_v7(), "seq": round, "app_id": app_id,
         "occurred_at": "2026-03-02T17:00:01.068Z", "timestamp": "2026-03-02T17:00:01.100Z",

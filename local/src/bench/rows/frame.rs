@@ -9,7 +9,7 @@ use crate::{
         floor::Insert,
         pgbench::{Pgbench, Run},
         report::{Goal, Line, Report, Unit::Milliseconds},
-        stage::{Stage, id},
+        stage::Stage,
         stats::Times,
         way::{Way, between},
     },
@@ -34,7 +34,7 @@ const REQUESTS: f64 = 4.0;
 pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<(), Error> {
     let (rounds, count) = (stage.size(7, 2), stage.size(100, 3));
     let (app, mut socket) = stage.app("frame").await?;
-    let insert = Insert::new(&stage.database, id(&app)?).await?;
+    let insert = Insert::new(&stage.database, app.app_id.0).await?;
     for _ in 0..stage.size(100, 2) {
         stage.deliver(&app, &mut socket).await?;
     }

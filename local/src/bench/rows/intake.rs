@@ -4,13 +4,14 @@
 //! as pgbench has two threads with eight clients each. Through the edge: everything, with the processors at work behind it.
 
 use serde_json::{Value, json};
+use shared::domain::ids::AppId;
 
 use crate::bench::{
     Error,
     floor::Insert,
     pgbench::{Pgbench, Run},
     report::{Goal, Line, Report, Unit::PerSecond},
-    stage::{Stage, id},
+    stage::Stage,
     stats::number,
 };
 
@@ -22,14 +23,14 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     let (rounds, count) = (stage.size(5, 2), stage.size(6_000, 32));
     let (app, socket) = stage.app("intake").await?;
     drop(socket);
-    let app_id = id(&app)?;
+    let app_id = app.app_id.0;
     let insert = Insert::new(&stage.database, app_id).await?;
     let script = insert.script(&stage.ringing());
     let (mut handled, mut floors, mut through_edge) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
         // Round 0 opens the connections.
         let count = if round == 0 { AT_ONCE } else { count };
-        let orders = orders(stage, &app.app_id, app.webhook_secret.expose(), count);
+        let orders = orders(stage, app.app_id, app.webhook_secret.expose(), count);
         let rate = at_handle(stage, &orders, count)?;
         let run =
             Run { name: "intake", script: &script, clients: AT_ONCE, transactions: (count / AT_ONCE).max(1) };
@@ -62,7 +63,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 }
 
 /// An equal part for each helper.
-fn orders(stage: &mut Stage, app_id: &str, secret: &str, count: usize) -> Vec<Value> {
+fn orders(stage: &mut Stage, app_id: AppId, secret: &str, count: usize) -> Vec<Value> {
     let helpers = crate::bench::load::Load::PROCESSES;
     (0..helpers)
         .map(|_| {

@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use crate::bench::{
     Error,
     report::{Goal, Line, Report, Unit::Milliseconds},
-    stage::{Stage, id},
+    stage::Stage,
     stats::Times,
 };
 
@@ -23,7 +23,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     // A key whose checksum is right, and whose id is not found.
     stage
         .database
-        .execute("UPDATE api_keys SET key_id = left(md5(key_id), 12) WHERE app_id = $1", &[&id(&app)?])
+        .execute("UPDATE api_keys SET key_id = left(md5(key_id), 12) WHERE app_id = $1", &[&app.app_id.0])
         .await?;
     refused(stage, &app.api_key, count).await?;
     let mut few_apps = Vec::new();

@@ -41,7 +41,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 
 /// What the endpoint asks, sent in the same way: without waiting in between.
 async fn query(database: &tokio_postgres::Client, history: &History, number: &str) -> Result<(), Error> {
-    let (app_id, newest, number) = (history.app_id, Request::newest(5), Some(number.to_owned()));
+    let (app_id, newest, number) = (history.app.app_id, Request::newest(5), Some(number.to_owned()));
     let in_calls = calls::Filter { number: number.clone(), ..calls::Filter::default() };
     let in_voicemails = voicemails::Filter { number: number.clone(), ..voicemails::Filter::default() };
     let in_messages = messages::Filter { number: number.clone(), ..messages::Filter::default() };

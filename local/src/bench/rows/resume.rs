@@ -9,7 +9,7 @@ use crate::{
     bench::{
         Error,
         report::{Line, Report, Unit::Milliseconds},
-        stage::{PATIENCE, Stage, id},
+        stage::{PATIENCE, Stage},
         stats::Times,
     },
     client::Socket,
@@ -29,7 +29,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     let (rounds, count) = (stage.size(5, 2), stage.size(40, 2));
     let events = i64::try_from(stage.size(1_000, 200)).unwrap_or_default();
     let (app, mut socket) = stage.app("resume").await?;
-    let app_id = id(&app)?;
+    let app_id = app.app_id.0;
     stage.database.execute(FILL, &[&app_id, &events]).await?;
     stage
         .database

@@ -20,7 +20,6 @@ use crate::{
     },
     binaries, environment,
     journal::Amount,
-    urls::PublicUrls,
 };
 
 pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<(), Error> {
@@ -49,9 +48,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 /// Starts the function, and ends it when it has asked for work.
 async fn spawn(stage: &Stage, name: &str) -> Result<Duration, Error> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let addresses = &stage.server.addresses;
-    let urls =
-        PublicUrls { http: addresses.edge.clone(), ws: addresses.ws.clone(), aws: addresses.aws.clone() };
+    let urls = stage.server.addresses.urls();
     let own = stage.template.function(name).map(|function| function.environment.clone()).unwrap_or_default();
     let mut command = Command::new(binaries::path(&stage.binaries, name));
     command

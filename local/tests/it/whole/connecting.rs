@@ -22,7 +22,7 @@ async fn a_company_is_connected_by_a_link_and_its_tokens_are_kept_sealed() {
     assert!(state["office_id"].is_string(), "{state}");
 
     let database = server().database().await;
-    let app_id: uuid::Uuid = company.stage.app.app_id.parse().unwrap();
+    let app_id = company.stage.app.app_id.0;
     let sql = "SELECT sealed_tokens FROM dialpad_connections WHERE app_id = $1";
     let sealed: String = database.query_one(sql, &[&app_id]).await.unwrap().get(0);
     assert!(sealed.starts_with("v1.local."), "{sealed}");
@@ -41,7 +41,7 @@ async fn a_link_that_was_tampered_with_leads_nowhere() {
     let link = operate(&stage, Method::POST, "dialpad/connect-link", None).await;
     let link = below(link.body["url"].as_str().unwrap());
     for tampered in [
-        link.replace(&stage.app.app_id, &other.app.app_id),
+        link.replace(&stage.app.app_id.to_string(), &other.app.app_id.to_string()),
         format!("{}{}", &link[..link.len() - 1], if link.ends_with('0') { '1' } else { '0' }),
         format!("{link}a"),
     ] {
@@ -116,7 +116,7 @@ async fn a_code_that_dialpad_does_not_know_connects_nothing() {
 async fn of_twenty_requests_with_an_expired_token_one_exchanges_it() {
     let company = Company::connected("refresh").await;
     let database = server().database().await;
-    let app_id: uuid::Uuid = company.stage.app.app_id.parse().unwrap();
+    let app_id = company.stage.app.app_id.0;
     let expire = "UPDATE dialpad_connections SET expires_at = now() - interval '1 minute' WHERE app_id = $1";
     database.execute(expire, &[&app_id]).await.unwrap();
     fake("/expire", json!({ "company_id": company.id })).await;
@@ -171,7 +171,7 @@ async fn a_disconnected_company_is_asked_nothing_any_more() {
     let state = operate(&company.stage, Method::GET, "dialpad", None).await;
     assert_eq!(state.body["data"]["status"], "disconnected");
     let database = server().database().await;
-    let app_id: uuid::Uuid = company.stage.app.app_id.parse().unwrap();
+    let app_id = company.stage.app.app_id.0;
     let sql = "SELECT sealed_tokens IS NULL FROM dialpad_connections WHERE app_id = $1";
     assert!(database.query_one(sql, &[&app_id]).await.unwrap().get::<_, bool>(0));
 }

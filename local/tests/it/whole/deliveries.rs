@@ -92,7 +92,7 @@ async fn the_same_delivery_twice_is_kept_once() {
 }
 
 async fn kept(stage: &Stage) -> i64 {
-    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let app_id = stage.app.app_id.0;
     let sql = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
     server().database().await.query_one(sql, &[&app_id]).await.unwrap().get(0)
 }
@@ -135,7 +135,7 @@ async fn a_long_transcript_is_kept_whole() {
     let transcript = "a word ".repeat(80_000);
     let payload = json!({"call_id": 1, "state": "transcription", "event_timestamp": 1, "transcription_text": transcript});
     stage.deliver(&payload).await;
-    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let app_id = stage.app.app_id.0;
     let sql = "SELECT payload->>'transcription_text' FROM webhook_events WHERE app_id = $1";
     let stored: String = server().database().await.query_one(sql, &[&app_id]).await.unwrap().get(0);
     assert_eq!(stored, transcript);

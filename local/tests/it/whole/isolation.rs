@@ -45,7 +45,7 @@ async fn the_same_ids_of_dialpad_in_two_apps_are_two_calls_and_each_socket_sees_
         frames.extend(replay["events"].as_array().unwrap().clone());
         assert_eq!(frames.len(), 2 * events, "{frames:?}");
         for frame in &frames {
-            assert_eq!(frame["app_id"], stage.app.app_id);
+            assert_eq!(frame["app_id"], json!(stage.app.app_id));
             assert!(frame.to_string().contains(own) && !frame.to_string().contains(other), "{frame}");
         }
         let calls = stage.get("/api/calls?include=total").await;
@@ -62,7 +62,7 @@ async fn a_delivery_that_another_app_signed_is_refused_and_not_kept() {
     let forged = App { webhook_secret: ours.app.webhook_secret.clone(), ..theirs.app.clone() };
     let answer = ours.client.deliver(&forged, &event("ringing", 0, OURS)).await.unwrap();
     assert_eq!((answer.status.as_u16(), &answer.body["code"]), (401, &json!("bad_signature")));
-    let app_id: uuid::Uuid = theirs.app.app_id.parse().unwrap();
+    let app_id = theirs.app.app_id.0;
     let kept = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
     let kept: i64 = server().database().await.query_one(kept, &[&app_id]).await.unwrap().get(0);
     assert_eq!(kept, 0);
@@ -73,19 +73,19 @@ async fn what_a_payload_says_of_apps_and_webhooks_changes_none() {
     let (ours, theirs) = (Stage::new("claims").await, Stage::new("claimed").await);
     let settings = async || {
         let apps = "SELECT string_agg(to_jsonb(a)::text, ' ' ORDER BY id) FROM apps a WHERE id = ANY ($1)";
-        let ids: Vec<uuid::Uuid> = [&ours, &theirs].map(|stage| stage.app.app_id.parse().unwrap()).to_vec();
+        let ids = [&ours, &theirs].map(|stage| stage.app.app_id.0).to_vec();
         server().database().await.query_one(apps, &[&ids]).await.unwrap().get::<_, String>(0)
     };
     let before = settings().await;
     let mut payload = event("ringing", 0, OURS);
     for (member, value) in [
-        ("app_id", theirs.app.app_id.as_str()),
-        ("organization_id", &theirs.app.app_id),
-        ("webhook_id", "1"),
-        ("hook_url", "https://elsewhere.example"),
-        ("secret", "known to all"),
+        ("app_id", json!(theirs.app.app_id)),
+        ("organization_id", json!(theirs.app.app_id)),
+        ("webhook_id", json!("1")),
+        ("hook_url", json!("https://elsewhere.example")),
+        ("secret", json!("known to all")),
     ] {
-        payload[member] = value.into();
+        payload[member] = value;
     }
     ours.deliver(&payload).await;
     ours.settled().await;

@@ -73,7 +73,7 @@ async fn a_line_a_request_and_event_shows_no_number_name_or_key() {
     let mut shown = Shown::start();
     let client = Client::new(&shown.addresses.edge, None).unwrap();
     let App { app_id, api_key, webhook_secret } = client.make_app("Shown Ltd").await.unwrap();
-    let app = App { app_id: app_id.clone(), api_key: api_key.clone(), webhook_secret };
+    let app = App { app_id, api_key: api_key.clone(), webhook_secret };
     shown.until(&json!({"component": "HTTP", "method": "POST", "path": "/internal/apps", "status": 201}));
 
     let mut socket = client.connect(&format!("api_key={api_key}&user_id=user_abc")).await.unwrap();

@@ -74,7 +74,7 @@ async fn a_message_that_is_left_becomes_a_voicemail() {
 async fn a_row_that_a_person_inserts_is_processed_too() {
     let mut stage = Stage::new("by hand").await;
     let database = server().database().await;
-    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let app_id = stage.app.app_id.0;
     database
         .execute(
             "INSERT INTO webhook_events (app_id, event_type, payload)
@@ -213,7 +213,7 @@ async fn a_closed_socket_is_forgotten_and_a_new_one_resumes() {
 async fn an_inactive_app_is_stored_and_not_pushed() {
     let mut stage = Stage::new("inactive").await;
     let database = server().database().await;
-    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let app_id = stage.app.app_id.0;
     database.execute("UPDATE apps SET is_active = false WHERE id = $1", &[&app_id]).await.unwrap();
     stage.deliver(&payloads(Scenario::Outbound)[0]).await;
     stage.settled().await;

@@ -97,7 +97,7 @@ impl Stage {
     /// Waits until no stored event of the app is left to be applied.
     pub(crate) async fn settled(&self) {
         let database = server().database().await;
-        let app_id: uuid::Uuid = self.app.app_id.parse().unwrap();
+        let app_id = self.app.app_id.0;
         eventually("all events are applied", async || {
             let sql = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL";
             database.query_one(sql, &[&app_id]).await.unwrap().get::<_, i64>(0) == 0

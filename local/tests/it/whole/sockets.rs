@@ -42,7 +42,7 @@ async fn bad_credentials_are_refused_at_the_handshake() {
     assert_eq!(refused("", Some(&typo)).await, 401);
     assert_eq!(refused(&format!("api_key={key}&user_id=-"), None).await, 400);
 
-    let app_id: uuid::Uuid = stage.app.app_id.parse().unwrap();
+    let app_id = stage.app.app_id.0;
     let database = server().database().await;
     let stored = "SELECT encode(key_hash, 'hex') FROM api_keys WHERE app_id = $1";
     let stored: String = database.query_one(stored, &[&app_id]).await.unwrap().get(0);
@@ -187,13 +187,13 @@ async fn the_sockets_of_an_app_that_is_switched_off_are_closed_each_time() {
 #[tokio::test]
 async fn a_socket_that_is_being_opened_is_not_forgotten_by_a_post_that_comes_too_early() {
     let mut stage = Stage::new("opening").await;
-    let app_id = stage.app.app_id.clone();
+    let app_id = stage.app.app_id;
     let registry = Registry::new(&shared::testing::aws_config(server().aws()).await, "ConnectionsTable");
     // Sockets that are not open: for these the edge answers 410, as it does until `$connect` has answered.
     let register = async |id: &str, age: TimeDelta| {
         let connection = Connection {
             id: format!("{id}-{app_id}"),
-            app_id: app_id.parse().unwrap(),
+            app_id,
             crm_user_id: None,
             key_id: "none".to_owned(),
             opened_at: SystemClock.now() - age,

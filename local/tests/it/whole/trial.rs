@@ -96,7 +96,7 @@ impl Trial {
     pub(super) async fn recovered(&self) {
         self.faults(json!({})).await;
         let database = self.server.database().await;
-        let app_id: uuid::Uuid = self.app.app_id.parse().unwrap();
+        let app_id = self.app.app_id.0;
         let sql = "SELECT count(*) FILTER (WHERE processed_at IS NOT NULL), count(*) FROM webhook_events WHERE app_id = $1";
         eventually("every delivery is stored once and applied", async || {
             let row = database.query_one(sql, &[&app_id]).await.unwrap();

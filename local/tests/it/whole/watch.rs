@@ -181,7 +181,7 @@ async fn walk(client: &Client, database_url: &str) {
     // Nobody announces a row that a person inserts: only the sweep, one pass every five seconds, finds it.
     let (database, connection) = tokio_postgres::connect(database_url, NoTls).await.unwrap();
     tokio::spawn(connection);
-    let app_id: uuid::Uuid = app.app_id.parse().unwrap();
+    let app_id = app.app_id.0;
     let payload = &Scenario::Outbound.payloads(SystemClock.now())[0];
     let sql = "INSERT INTO webhook_events (app_id, event_type, payload) VALUES ($1, 'calling', $2)";
     database.execute(sql, &[&app_id, payload]).await.unwrap();
