@@ -6,11 +6,19 @@ use serde_json::Value;
 
 use super::{
     Error, HttpRoute, Queue, QueueMapping, Schedule,
-    resources::{Events, Reader, shape},
+    reader::{Reader, shape},
 };
 
 /// The longest that an HTTP API waits for a function.
 const HTTP_MOST: Duration = Duration::from_secs(30);
+
+/// What the events of the functions add up to.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) http_routes: Vec<HttpRoute>,
+    pub(super) queue_mappings: Vec<QueueMapping>,
+    pub(super) schedules: Vec<Schedule>,
+}
 
 /// Reads the `Events` of the function `id` into `found`.
 pub(super) fn read(

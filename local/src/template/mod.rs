@@ -6,6 +6,7 @@
 
 mod events;
 mod intrinsics;
+mod reader;
 mod resources;
 mod yaml;
 

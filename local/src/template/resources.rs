@@ -5,25 +5,18 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, Function, HttpRoute, Queue, QueueMapping, Redrive, Schedule, Surroundings, Table, Template,
-    WebSocketApi, WebSocketRoute, events,
-    intrinsics::{Intrinsics, kind, section},
+    Error, Function, Queue, Redrive, Surroundings, Table, Template, WebSocketApi, WebSocketRoute,
+    events::{self, Events},
+    intrinsics::{kind, section},
+    reader::{Reader, shape},
 };
 
-/// The longest that a WebSocket API waits for a function, and the shortest that either API may be told to.
+/// The longest that a WebSocket API waits for a function.
 const WEBSOCKET_MOST: Duration = Duration::from_secs(29);
-const LEAST: Duration = Duration::from_millis(50);
-
-/// What reading one resource may need.
-pub(super) struct Reader<'a> {
-    pub(super) intrinsics: Intrinsics<'a>,
-    surroundings: &'a Surroundings,
-    template: &'a Value,
-}
 
 /// Reads all resources.
 pub(super) fn read(template: &Value, surroundings: &Surroundings) -> Result<Template, Error> {
-    let reader = Reader { intrinsics: Intrinsics::new(template, surroundings), surroundings, template };
+    let reader = Reader::new(template, surroundings);
     let queues = reader.queues()?;
     let mut functions = BTreeMap::new();
     let mut events = Events::default();
@@ -43,54 +36,7 @@ pub(super) fn read(template: &Value, surroundings: &Surroundings) -> Result<Temp
     })
 }
 
-/// What the events of the functions add up to.
-#[derive(Default)]
-pub(super) struct Events {
-    pub(super) http_routes: Vec<HttpRoute>,
-    pub(super) queue_mappings: Vec<QueueMapping>,
-    pub(super) schedules: Vec<Schedule>,
-}
-
-impl<'a> Reader<'a> {
-    /// The resources of a type whose condition holds.
-    fn resources(&self, wanted: &str) -> Result<Vec<(&'a String, &'a Value)>, Error> {
-        let mut found = Vec::new();
-        for (id, resource) in section(self.template, "Resources") {
-            if kind(resource) == wanted && self.intrinsics.exists(resource)? {
-                found.push((id, resource));
-            }
-        }
-        Ok(found)
-    }
-
-    /// One property, resolved.
-    pub(super) fn property(&self, of: &Value, name: &str) -> Result<Option<Value>, Error> {
-        let value = of.get(name).map(|value| self.intrinsics.resolve(value)).transpose()?;
-        Ok(value.filter(|value| !value.is_null()))
-    }
-
-    /// One property as text.
-    pub(super) fn text(&self, of: &Value, name: &str) -> Result<Option<String>, Error> {
-        of.get(name).map(|value| self.intrinsics.text(value)).transpose()
-    }
-
-    /// One property as a whole number; a parameter's value may be text.
-    pub(super) fn number(&self, of: &Value, name: &str) -> Result<Option<u64>, Error> {
-        let Some(text) = self.text(of, name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| shape(name, &format!("{text:?} is no whole number")))
-    }
-
-    /// How long an integration may take, if the template says so. What the cloud would refuse is refused here.
-    pub(super) fn integration_timeout(&self, of: &Value, most: Duration) -> Result<Option<Duration>, Error> {
-        const NAME: &str = "TimeoutInMillis";
-        let timeout = self.number(of, NAME)?.map(Duration::from_millis);
-        if let Some(timeout) = timeout.filter(|timeout| !(LEAST..=most).contains(timeout)) {
-            let (timeout, least, most) = (timeout.as_millis(), LEAST.as_millis(), most.as_millis());
-            return Err(shape(NAME, &format!("{timeout} is not between {least} and {most}")));
-        }
-        Ok(timeout)
-    }
-
+impl Reader<'_> {
     fn function(&self, id: &str, resource: &Value) -> Result<(Function, Value), Error> {
         let binary = resource
             .pointer("/Metadata/BuildProperties/Binary")
@@ -177,16 +123,6 @@ impl<'a> Reader<'a> {
             .and_then(|count| u32::try_from(count).ok())
             .ok_or_else(|| shape("RedrivePolicy", "maxReceiveCount is missing"))?;
         Ok(Some(Redrive { queue: self.queue_of(target)?, max_receive_count }))
-    }
-
-    /// The logical id of the queue with that ARN.
-    pub(super) fn queue_of(&self, arn: &str) -> Result<String, Error> {
-        for (id, _) in self.resources("AWS::SQS::Queue")? {
-            if self.intrinsics.text(&json!({ "Fn::GetAtt": [id, "Arn"] }))? == arn {
-                return Ok(id.clone());
-            }
-        }
-        Err(shape(arn, "no queue has that ARN"))
     }
 
     fn tables(&self) -> Result<Vec<Table>, Error> {
@@ -280,8 +216,4 @@ fn merge(base: &mut Value, over: &Value) {
         (Value::Array(base), Value::Array(over)) => base.extend(over.iter().cloned()),
         (base, over) => *base = over.clone(),
     }
-}
-
-pub(super) fn shape(at: &str, problem: &str) -> Error {
-    Error::Shape { at: at.to_owned(), problem: problem.to_owned() }
 }
