@@ -9,17 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Fake, deliver, oauth};
-
-/// What requests meet.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(super) enum Trouble {
-    /// An answer with this status.
-    Status { status: u16, retry_after: Option<u64> },
-    /// An answer that comes late.
-    Hang { milliseconds: u64 },
-}
+use super::{Fake, deliver, oauth, state::Trouble};
 
 pub(super) fn router(fake: Fake) -> Router<Fake> {
     Router::new()

@@ -30,7 +30,7 @@ pub use self::oauth::{CLIENT_ID, CLIENT_SECRET};
 use self::{
     contract::{Contract, Operation},
     deliver::Deliverer,
-    state::State as Memory,
+    state::{State as Memory, Trouble},
 };
 
 /// The most that a request may hold.
@@ -110,10 +110,10 @@ async fn documented(State(fake): State<Fake>, request: Request) -> Response {
         memory.note(&asked.operation.id, company)
     };
     match trouble {
-        Some(control::Trouble::Hang { milliseconds }) => {
+        Some(Trouble::Hang { milliseconds }) => {
             tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
         }
-        Some(control::Trouble::Status { status, retry_after }) => {
+        Some(Trouble::Status { status, retry_after }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             return limits::with_retry_after(refused(status, "Trouble was asked for."), retry_after);
         }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{control::Trouble, limits::Limits};
+use super::limits::Limits;
 
 /// Everything.
 pub(super) struct State {
@@ -66,6 +67,16 @@ pub(super) struct Subscription {
     pub(super) kind: String,
     pub(super) webhook: i64,
     pub(super) members: serde_json::Map<String, Value>,
+}
+
+/// What requests meet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(super) enum Trouble {
+    /// An answer with this status.
+    Status { status: u16, retry_after: Option<u64> },
+    /// An answer that comes late.
+    Hang { milliseconds: u64 },
 }
 
 impl Default for State {
