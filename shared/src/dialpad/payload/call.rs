@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     /// What can be listened to; what is better comes first.
     fn recordings(&self, state: &State) -> Vec<Recording> {
         let mut recordings = Vec::new();
-        for detail in self.each("recording_details").filter_map(Member::object) {
+        for detail in self.each("recording_details").filter_map(Object::of) {
             let kind = detail.get("recording_type").and_then(Member::text).unwrap_or_default();
             if let Some(url) = detail.get("url").and_then(Member::word) {
                 recordings.push(Recording {

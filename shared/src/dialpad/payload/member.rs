@@ -3,7 +3,6 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::object::Object;
 use crate::domain::ids::DialpadId;
 
 /// The end of the year 9999: what is later cannot be written as RFC 3339.
@@ -29,6 +28,11 @@ impl<'a> Member<'a> {
     /// A value, as JSON text.
     pub(super) fn new(json: &'a str) -> Option<Self> {
         (json != "null").then_some(Self(json))
+    }
+
+    /// The value as JSON text.
+    pub(super) fn json(self) -> &'a str {
+        self.0
     }
 
     /// A text that is more than white space, as it was written. A number counts as its digits.
@@ -102,11 +106,6 @@ impl<'a> Member<'a> {
             "false" | "0" | "no" => Some(false),
             _ => None,
         }
-    }
-
-    /// The members below it, if it is an object.
-    pub(super) fn object(self) -> Option<Object<'a>> {
-        self.0.starts_with('{').then(|| Object::read(self.0)).flatten()
     }
 
     /// The values in it, if it is an array; else itself.

@@ -20,6 +20,11 @@ impl<'a> Object<'a> {
         serde_json::from_str(json).ok()
     }
 
+    /// The members below a value, if it is an object.
+    pub(super) fn of(value: Member<'a>) -> Option<Self> {
+        value.json().starts_with('{').then(|| Self::read(value.json())).flatten()
+    }
+
     /// A member that is there and not null. Of several with one name the last counts, as in `jsonb`.
     pub(super) fn get(&self, name: &str) -> Option<Member<'a>> {
         let (_, value) = self.0.iter().rev().find(|(own, _)| own == name)?;
@@ -38,7 +43,7 @@ impl<'a> Object<'a> {
 
     /// The object below a member.
     pub(super) fn below(&self, name: &str) -> Option<Object<'a>> {
-        self.get(name).and_then(Member::object)
+        self.get(name).and_then(Self::of)
     }
 
     /// Adds the members of another object behind its own: they count where its own are missing.
