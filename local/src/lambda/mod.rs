@@ -10,6 +10,8 @@ mod pool;
 mod process;
 mod remote;
 mod runtime_api;
+mod supervisor;
+mod work;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
