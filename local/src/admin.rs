@@ -13,8 +13,10 @@ use axum::{
 use serde_json::{Map, Value as Document, json};
 use shared::problem::{FieldError, Problem};
 
-use super::{Access, Faults, InForce, Kind, Proxy, Value, value};
-use crate::lambda::Lambda;
+use crate::{
+    faults::{Access, Faults, InForce, Kind, Proxy, Value},
+    lambda::Lambda,
+};
 
 /// Who does what is asked for.
 #[derive(Debug, Clone)]
@@ -112,7 +114,7 @@ async fn replace(State(actors): State<Actors>, body: Bytes) -> Result<Response, 
 
 /// One fault: its value as in a flag, or as a number.
 fn fault(actors: &Actors, name: &str, value: &Document) -> Result<(Kind, Value), String> {
-    let kind = Kind::named(name).ok_or_else(|| value::unknown(name))?;
+    let kind = Kind::named(name)?;
     let value = match value {
         Document::String(text) => Value::parse(kind, text)?,
         Document::Number(number) => Value::parse(kind, &number.to_string())?,

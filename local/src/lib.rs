@@ -5,6 +5,7 @@
 //! a Lambda Runtime API. `template.yaml` is the only description of what exists: a route, queue or schedule that is
 //! missing there is missing here.
 
+pub mod admin;
 pub mod aws;
 pub mod bench;
 pub mod binaries;

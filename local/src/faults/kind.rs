@@ -94,10 +94,12 @@ impl Kind {
         }
     }
 
-    /// The fault of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    /// The fault of that name, or which names there are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            format!("there is no fault {name:?}; there are {}", names.join(", "))
+        })
     }
 
     /// Whether it needs the proxy before the database.

@@ -4,7 +4,6 @@
 //! the places where a fault belongs: the edge when it posts, a queue when it is sent to, a process when it takes an
 //! invocation. What is not in force costs one load of a number.
 
-mod admin;
 mod chance;
 mod database;
 mod kind;
@@ -21,7 +20,6 @@ use std::{
 
 use self::chance::{Bucket, Chance};
 pub use self::{
-    admin::{Actors, router},
     database::{Access, Error as ProxyError, Proxy},
     kind::Kind,
     value::{Value, parse},

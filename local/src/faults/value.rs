@@ -34,14 +34,8 @@ impl fmt::Display for Value {
 /// Reads `NAME=VALUE`, as in a flag.
 pub fn parse(text: &str) -> Result<(Kind, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, for example post-gone=0.1")?;
-    let kind = Kind::named(name).ok_or_else(|| unknown(name))?;
+    let kind = Kind::named(name)?;
     Ok((kind, Value::parse(kind, value)?))
-}
-
-/// What is said of a name that no fault has.
-pub(super) fn unknown(name: &str) -> String {
-    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-    format!("there is no fault {name:?}; there are {}", names.join(", "))
 }
 
 impl Value {
@@ -133,7 +127,7 @@ mod tests {
         let bits = Kind::ALL.iter().fold(0, |bits, kind| bits | kind.bit());
         assert_eq!(bits.count_ones() as usize, Kind::ALL.len());
         for kind in Kind::ALL {
-            assert_eq!(Kind::named(kind.name()), Some(kind));
+            assert_eq!(Kind::named(kind.name()), Ok(kind));
         }
     }
 }

@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::Error;
 use crate::{
+    admin::Actors,
     database::Database,
-    faults::{Actors, Faults, Kind, Proxy, Value, parse},
+    faults::{Faults, Kind, Proxy, Value, parse},
     lambda::Lambda,
 };
 

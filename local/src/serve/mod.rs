@@ -17,6 +17,7 @@ use self::{
     signals::Signals,
 };
 use crate::{
+    admin,
     aws::{
         self,
         dynamodb::{self, DynamoDb},
@@ -27,7 +28,7 @@ use crate::{
     dialpad::Fake,
     edge::Edge,
     environment::{self, Choices},
-    faults::{Proxy, ProxyError, router},
+    faults::{Proxy, ProxyError},
     journal::{self, Journal},
     lambda::{InvokeError, Lambda},
     ports,
@@ -208,7 +209,8 @@ impl Stack {
         let edge = Edge::new(&template.http_routes, template.websocket.clone(), functions, &urls, faults);
         let stop_mappings = watch::Sender::new(false);
         triggers::start_mappings(arguments, &template, &surroundings.region, &sqs, &lambda, &stop_mappings);
-        let aws = aws::router(dynamodb, sqs, lambda.clone(), edge.connections_router()).merge(router(actors));
+        let aws = aws::router(dynamodb, sqs, lambda.clone(), edge.connections_router())
+            .merge(admin::router(actors));
         let aws_server = Servers::start(listeners.aws, &aws);
         let dialpad_server =
             Servers::start(listeners.dialpad.into_iter().collect(), &Fake::default().router());

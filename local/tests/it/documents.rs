@@ -95,7 +95,7 @@ fn every_fault_is_described() {
     let described: Vec<_> = rows(&document(), "our test")
         .iter()
         .filter_map(|row| quoted(&row[0]).next()?.split('=').next().map(str::to_owned))
-        .filter(|name| Kind::named(name).is_some())
+        .filter(|name| Kind::named(name).is_ok())
         .collect();
     let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     assert_eq!(described, names);

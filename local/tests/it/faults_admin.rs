@@ -8,7 +8,8 @@ use axum::{
 };
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use local::{
-    faults::{Actors, Faults, Kind, Proxy, router},
+    admin::{Actors, router},
+    faults::{Faults, Kind, Proxy},
     lambda::Lambda,
 };
 use serde_json::{Value, json};
