@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     domain::{
-        frame::{Envelope, EventName, MAX_FRAME_BYTES},
+        client_event::EventName,
+        frame::{Envelope, MAX_FRAME_BYTES},
         ids::{AppId, DialpadId, new_id},
     },
     store::{event_log::LoggedEvent, folding::Known},

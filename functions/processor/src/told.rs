@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use shared::{
     domain::{
-        frame::EventName,
+        client_event::EventName,
         ids::{AppId, DialpadId},
     },
     store::inbox::Finished,

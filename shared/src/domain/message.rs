@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     call::{Direction, Target},
-    frame::EventName,
+    client_event::EventName,
     ids::DialpadId,
 };
 

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod call;
+pub mod client_event;
 pub mod company;
 pub mod frame;
 pub mod handshake;

@@ -7,7 +7,7 @@ use shared::{
     dialpad::payload::{Event, Family, call_event, event, inspect},
     domain::{
         call::{CallEvent, Moment},
-        frame::EventName,
+        client_event::EventName,
         message::fold,
     },
 };

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use shared::domain::{
     call::Direction,
-    frame::EventName,
+    client_event::EventName,
     ids::DialpadId,
     message::{MessageEvent, Status, fold},
 };

@@ -1,6 +1,6 @@
 //! Frames of what agents do.
 
-use shared::domain::frame::{AgentFrame, EventName};
+use shared::domain::{client_event::EventName, frame::AgentFrame};
 
 use super::{Log, json};
 use crate::{plan::Agents, traces::About};

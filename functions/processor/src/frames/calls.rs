@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use shared::{
     domain::{
         call::Moment,
-        frame::{CallFrame, Envelope, EventName, Subject, VoicemailFrame},
+        client_event::{EventName, Subject},
+        frame::{CallFrame, Envelope, VoicemailFrame},
         ids::DialpadId,
         time::seconds,
     },

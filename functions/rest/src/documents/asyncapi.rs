@@ -7,7 +7,8 @@ use schemars::{
 };
 use serde_json::{Map, Value, json};
 use shared::domain::{
-    frame::{AgentFrame, CallFrame, EventName, MessageFrame, Subject, VoicemailFrame},
+    client_event::{EventName, Subject},
+    frame::{AgentFrame, CallFrame, MessageFrame, VoicemailFrame},
     socket::{Notice, Reply, Request},
 };
 

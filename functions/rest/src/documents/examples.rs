@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::domain::{
     call::{Direction, Outcome, Status},
-    frame::{AgentFrame, CallFrame, Envelope, EventName, MessageFrame, Subject, VoicemailFrame},
+    client_event::{EventName, Subject},
+    frame::{AgentFrame, CallFrame, Envelope, MessageFrame, VoicemailFrame},
     ids::{AppId, DialpadId},
     socket::{CloseReason, Notice, Pong, Refusal, RefusalCode, Replay, Reply},
 };

@@ -14,7 +14,7 @@ use super::{
     moments::{self, Before, Subject},
     walk::Walk,
 };
-use crate::domain::{frame::EventName, ids::DialpadId};
+use crate::domain::{client_event::EventName, ids::DialpadId};
 
 /// Legs that belong together, and their story.
 #[derive(Clone, Debug, Default, PartialEq)]

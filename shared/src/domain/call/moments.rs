@@ -5,7 +5,7 @@ use super::{
     track::{Phase, Track},
     walk::Walk,
 };
-use crate::domain::frame::EventName;
+use crate::domain::client_event::EventName;
 
 /// How a leg stood before an event.
 pub(super) struct Before {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::{Conversation, Moment, State, fold::Newest};
-use crate::domain::{frame::EventName, ids::DialpadId};
+use crate::domain::{client_event::EventName, ids::DialpadId};
 
 /// The moments of `after` that clients were not shown yet, in order. `before` are the conversations that were folded
 /// without the new events; several when the new events joined them.

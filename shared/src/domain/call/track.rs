@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{CallEvent, Direction, State, Status, Target};
-use crate::domain::{frame::EventName, ids::DialpadId};
+use crate::domain::{client_event::EventName, ids::DialpadId};
 
 /// Everything that was said of a leg so far. Events are taken in order of their time; a value that is missing in one
 /// never erases what another said, and where two differ the later one is right, except that a leg is made and answered

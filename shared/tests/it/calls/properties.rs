@@ -7,7 +7,7 @@ use std::{collections::HashMap, fmt};
 use proptest::{collection::vec, prelude::*};
 use shared::domain::{
     call::{CallEvent, Direction, Moment, Recording, State, Target},
-    frame::EventName,
+    client_event::EventName,
     ids::DialpadId,
 };
 
