@@ -21,8 +21,10 @@ pub mod connection;
 pub mod dialpad;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(feature = "store")]
+#[cfg(feature = "migrate")]
 pub mod migrate;
+#[cfg(feature = "store")]
+mod migrations;
 #[cfg(feature = "phone")]
 pub mod phone;
 #[cfg(feature = "postgres")]

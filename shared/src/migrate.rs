@@ -1,10 +1,18 @@
-//! Plan, apply and verify.
+//! Brings a database to the schema of this build: the files of `migrations/`, in order, each once.
+//!
+//! A table, `schema_migrations`, keeps what was applied. A database made with plain psql has no such table and is
+//! adopted by running the files again, which their SQL allows. A database that is ahead of this build is left as
+//! it is, so that going back to an older release does not fail.
 
-use super::{FILES, TABLE};
-use crate::{config::Secret, store};
 use refinery_core::{AsyncMigrate, Migration, Runner};
 use serde::Serialize;
 use tokio_postgres::Client;
+
+use crate::{
+    config::Secret,
+    migrations::{FILES, TABLE},
+    store,
+};
 
 /// The advisory lock of whoever migrates: any number that nothing else in the database uses.
 const LOCK: i64 = 0x6d69_6772_6174_6573;
@@ -124,8 +132,9 @@ fn file_name(migration: &Migration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::{fs, path::Path};
+
+    use super::*;
 
     #[test]
     fn every_file_of_the_folder_is_embedded_as_it_is() {
@@ -142,7 +151,7 @@ mod tests {
         files.sort();
         let embedded: Vec<_> =
             FILES.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())).collect();
-        assert!(embedded == files, "the list in this module and the folder differ");
+        assert!(embedded == files, "the list in `migrations.rs` and the folder differ");
     }
 
     #[test]

@@ -1,14 +1,4 @@
-//! Brings a database to the schema of this build: the files of `migrations/`, embedded, in order, each once.
-//!
-//! A table, `schema_migrations`, keeps what was applied. A database made with plain psql has no such table and is
-//! adopted by running the files again, which their SQL allows. A database that is ahead of this build is left as
-//! it is, so that going back to an older release does not fail.
-
-#[cfg(feature = "migrate")]
-mod run;
-
-#[cfg(feature = "migrate")]
-pub use self::run::{Error, Report, apply, plan, verify};
+//! The schema of this build: the files of `migrations/`, embedded.
 
 /// Keeps what was applied, one row a file.
 pub(crate) const TABLE: &str = "schema_migrations";
@@ -18,7 +8,7 @@ macro_rules! embed {
 }
 
 /// Name and text of each file.
-const FILES: &[(&str, &str)] = &embed![
+pub(crate) const FILES: &[(&str, &str)] = &embed![
     "001_apps.sql",
     "002_webhook_events.sql",
     "003_calls_and_messages.sql",

@@ -9,7 +9,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Error, Result, patience};
 use crate::{
-    migrate::{NEWEST, TABLE},
+    migrations::{NEWEST, TABLE},
     store::patience::Patience,
 };
 
