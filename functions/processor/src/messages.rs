@@ -2,11 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use shared::{
-    domain::ids::AppId,
-    queue::{EventMessage, Held},
-};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use shared::{domain::ids::AppId, queue::EventMessage};
 use tracing::error;
 
 use crate::{
@@ -48,8 +45,9 @@ fn sort(event: SqsEvent) -> (BTreeMap<AppId, Traces>, Vec<Spilled>) {
                 apps.entry(app_id).or_default().note(event_id, trace_id);
             }
             Ok(EventMessage::Spilled(delivery)) => {
-                let held = held(&record);
-                spilled.push(Spilled { message_id: record.message_id.unwrap_or_default(), held, delivery });
+                let message_id = record.message_id.unwrap_or_default();
+                let receipt = record.receipt_handle.unwrap_or_default();
+                spilled.push(Spilled { message_id, receipt, delivery });
             }
             Err(cause) => error!(
                 component = "Processor",
@@ -60,11 +58,6 @@ fn sort(event: SqsEvent) -> (BTreeMap<AppId, Traces>, Vec<Spilled>) {
         }
     }
     (apps, spilled)
-}
-
-fn held(record: &SqsMessage) -> Held {
-    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    Held { receipt: record.receipt_handle.clone().unwrap_or_default(), receives: receives.unwrap_or(1) }
 }
 
 fn failure(message_id: String) -> BatchItemFailure {

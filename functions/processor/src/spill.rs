@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
+use chrono::TimeDelta;
 use shared::{
     config::Secret,
     dialpad::{jws::Jws, payload},
     domain::ids::AppId,
-    queue::{Held, SpilledDelivery},
+    queue::SpilledDelivery,
     store::{
         self, apps,
         inbox::{self, Accepted, Form, NewEvent, Source},
@@ -18,13 +19,18 @@ use uuid::Uuid;
 
 use crate::{backoff, error::Error, traces::Traces, worker::Processor};
 
-/// The longest that a delivery waits until it is tried again. The queue hands it out 1,000 times: it has 25 hours.
+/// What part of its age a delivery waits until it is tried again: so it is stored soon after the database is back, the
+/// sooner the shorter that was away.
+const PART_OF_AGE: i32 = 8;
+/// The shortest and the longest that it waits. The queue hands it out 1,000 times: it has 25 hours.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// A delivery, and the message that it came in.
 pub(crate) struct Spilled {
     pub(crate) message_id: String,
-    pub(crate) held: Held,
+    /// What the queue knows this receive of it by.
+    pub(crate) receipt: String,
     pub(crate) delivery: SpilledDelivery,
 }
 
@@ -37,15 +43,15 @@ pub(crate) struct Outcome {
     pub(crate) is_away: bool,
 }
 
-/// Stores what can be stored, and notes the apps that have work by it. What cannot be stored is not waited for as long as
-/// the queue would: it comes again the sooner, the shorter the database has been away.
+/// Stores what can be stored, and notes the apps that have work by it. What cannot be stored comes again sooner than the
+/// queue would hand it out.
 pub(crate) async fn store_all(
     processor: &Processor,
     spilled: Vec<Spilled>,
     apps: &mut BTreeMap<AppId, Traces>,
 ) -> Outcome {
     let (mut outcome, mut put_off) = (Outcome::default(), Vec::new());
-    for Spilled { message_id, held, delivery } in spilled {
+    for Spilled { message_id, receipt, delivery } in spilled {
         if !outcome.is_away {
             match store(processor, &delivery).await {
                 Ok(event_id) => {
@@ -58,8 +64,7 @@ pub(crate) async fn store_all(
                 }
             }
         }
-        let pause = backoff::pause(held.receives.saturating_sub(1), LONGEST_PAUSE);
-        put_off.push((held, pause));
+        put_off.push((receipt, pause(processor.clock.now() - delivery.received_at)));
         outcome.waiting.push(message_id);
     }
     if !put_off.is_empty()
@@ -69,6 +74,12 @@ pub(crate) async fn store_all(
         warn!(component = "Processor", error = %Chain(&cause), "spilled deliveries wait longer");
     }
     outcome
+}
+
+/// How long a delivery of this age waits until it is tried again.
+fn pause(age: TimeDelta) -> Duration {
+    let part = (age / PART_OF_AGE).to_std().unwrap_or_default();
+    backoff::spread(part.clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
 }
 
 /// Stores a spilled delivery, and verifies it first where that could not be done when it came. What is refused now would
@@ -132,4 +143,17 @@ async fn accept(processor: &Processor, event: NewEvent<'_>, form: Form) -> store
 fn verified(body: &str, secrets: &[Secret]) -> Option<String> {
     let payload = Jws::parse(body).ok()?.verify(secrets).ok()?;
     String::from_utf8(payload).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_waits_for_a_part_of_its_age() {
+        for (age, longest) in [(-5, 1.0), (0, 1.0), (8, 1.0), (80, 10.0), (960, 120.0), (90_000, 120.0)] {
+            let pause = pause(TimeDelta::seconds(age)).as_secs_f64();
+            assert!((longest / 2.0..=longest).contains(&pause), "{age} s: {pause}");
+        }
+    }
 }

@@ -148,7 +148,7 @@ impl Processor {
         let now = self.clock.now();
         let db = self.store.app(app_id).await?;
         if let Some(event) = inbox::pending(&*db, app_id, now, 1).await?.first() {
-            let due_at = now + backoff::pause(event.attempts.unsigned_abs(), LONGEST_PAUSE);
+            let due_at = now + backoff::doubled(event.attempts.unsigned_abs(), LONGEST_PAUSE);
             warn!(component = "Processor", %app_id, event_id = %event.id, attempts = event.attempts + 1, error = %Chain(cause), "event put off");
             let reason = Chain(cause).to_string();
             db.commit_with(inbox::retry_later(&*db, app_id, event.id, &reason, due_at)).await?;

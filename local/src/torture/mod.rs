@@ -46,6 +46,9 @@ pub struct Arguments {
     /// The visibility timeout of every queue: how long a message of a killed function stays away
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     visibility_seconds: u64,
+    /// How much longer the pauses between the planned faults are: more deliveries come through in the same time
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = positive)]
+    calm: f64,
     /// Instead of all faults one: the database is away for so long, half of it refusing and half of it silent, and every
     /// delivery has to be answered 200 within two seconds
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "plan"])]
@@ -57,8 +60,8 @@ pub struct Arguments {
 
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(minutes) if minutes > 0.0 && minutes <= 10_000.0 => Ok(minutes),
-        Ok(_) | Err(_) => Err("expected a number of minutes above 0".to_owned()),
+        Ok(number) if number > 0.0 && number <= 10_000.0 => Ok(number),
+        Ok(_) | Err(_) => Err("expected a number above 0, and 10,000 at most".to_owned()),
     }
 }
 
@@ -94,7 +97,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
         |outage| saboteur::BEFORE_OUTAGE + outage + saboteur::AFTER_OUTAGE,
     );
     if arguments.plan {
-        for line in Schedule::new(arguments.seed).within(length) {
+        for line in Schedule::new(arguments.seed, arguments.calm).within(length) {
             console::line(&line);
         }
         return Ok(());
@@ -105,7 +108,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let traffic = traffic::start(&stage, &arguments, started + length);
     let broken = match outage {
         Some(outage) => saboteur::outage(&stage, outage).await?,
-        None => saboteur::work(&mut stage, arguments.seed, started + length, || traffic.is_over()).await?,
+        None => {
+            let schedule = Schedule::new(arguments.seed, arguments.calm);
+            saboteur::work(&mut stage, schedule, started + length, || traffic.is_over()).await?
+        }
     };
     let ledger = traffic.finish().await?;
     let took = started.elapsed();

@@ -36,11 +36,10 @@ fn without_queues() -> Vec<&'static str> {
 /// Breaks one thing after the other until the end, or until it is over.
 pub(super) async fn work(
     stage: &mut Stage,
-    seed: u64,
+    mut schedule: Schedule,
     end: Instant,
     is_over: impl Fn() -> bool,
 ) -> Result<Broken, Error> {
-    let mut schedule = Schedule::new(seed);
     let mut broken = Broken::default();
     loop {
         let (pause, act) = schedule.next();

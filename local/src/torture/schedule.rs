@@ -63,17 +63,21 @@ impl Act {
 }
 
 /// The acts in their order, each with the pause before it.
-pub(super) struct Schedule(fastrand::Rng);
+pub(super) struct Schedule {
+    chance: fastrand::Rng,
+    calm: f64,
+}
 
 impl Schedule {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(fastrand::Rng::with_seed(seed))
+    /// With pauses that are so many times longer.
+    pub(super) fn new(seed: u64, calm: f64) -> Self {
+        Self { chance: fastrand::Rng::with_seed(seed), calm }
     }
 
     /// The next pause, and the act after it.
     pub(super) fn next(&mut self) -> (Duration, Act) {
-        let chance = &mut self.0;
-        let pause = Duration::from_millis(chance.u64(500..4_000));
+        let chance = &mut self.chance;
+        let pause = Duration::from_millis(chance.u64(500..4_000)).mul_f64(self.calm);
         let which = chance.u32(0..100);
         let function = FUNCTIONS[chance.usize(0..FUNCTIONS.len())];
         let length = Duration::from_millis(chance.u64(200..3_000));
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_plans_the_same_and_another_does_not() {
-        let plan = |seed| Schedule::new(seed).within(Duration::from_mins(5));
+        let plan = |seed| Schedule::new(seed, 1.0).within(Duration::from_mins(5));
         assert_eq!(plan(1), plan(1));
         assert_ne!(plan(1), plan(2));
         for wanted in ["Kill", "Crash", "Refuse", "Hang", "QueuesAway", "AllAway", "Storm"] {

@@ -6,4 +6,4 @@ mod sqs;
 
 pub use message::{Close, Entry, EventMessage, PushMessage, SpilledDelivery};
 #[cfg(feature = "queue")]
-pub use sqs::{Error, Held, MAX_MESSAGE_BYTES, Queue};
+pub use sqs::{Error, MAX_MESSAGE_BYTES, Queue};

@@ -46,15 +46,6 @@ pub enum Error {
     PutOff(#[source] Box<SdkError<ChangeMessageVisibilityBatchError>>),
 }
 
-/// A message that was received and is not done with.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// What SQS knows this receive of it by.
-    pub receipt: String,
-    /// How often it was received, this time included.
-    pub receives: u32,
-}
-
 impl Queue {
     /// The queue of this URL.
     #[must_use]
@@ -83,14 +74,15 @@ impl Queue {
             .map_err(|error| Error::Send(Box::new(error)))
     }
 
-    /// Has messages come again after so long each, in whole seconds, instead of after the queue's visibility time-out. At
-    /// most ten, as many as SQS hands out at once.
-    pub async fn put_off(&self, messages: &[(Held, Duration)]) -> Result<(), Error> {
-        let entries = messages.iter().enumerate().filter_map(|(index, (message, delay))| {
+    /// Has messages, by their receipt handles, come again after so long each instead of after the queue's visibility
+    /// time-out; SQS knows whole seconds, and more are made of less. At most ten, as many as it hands out at once.
+    pub async fn put_off(&self, messages: &[(String, Duration)]) -> Result<(), Error> {
+        let entries = messages.iter().enumerate().filter_map(|(index, (receipt, pause))| {
+            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(index.to_string())
-                .receipt_handle(&message.receipt)
-                .visibility_timeout(i32::try_from(delay.as_secs()).unwrap_or(i32::MAX))
+                .receipt_handle(receipt)
+                .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
                 .build()
                 .ok()
         });

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use local::aws::sqs::Received;
 use serde_json::json;
-use shared::config::Secret;
+use shared::{clock::Clock as _, config::Secret};
 use tokio::{net::TcpListener, time::timeout};
 
 use crate::stage::Stage;
@@ -84,13 +85,15 @@ async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_after_o
 async fn what_waits_on_comes_again_sooner_than_the_queue_would_hand_it_out() {
     let (stage, _silent) = without_database().await;
     let queue = stage.queues.queue("SpillQueue").unwrap();
-    drop(queue.send(&spilled(&stage, 1), None));
+    let received_at = stage.clock.now() - TimeDelta::seconds(10);
+    drop(
+        queue.send(&spilled(&stage, 1).replace("2026-03-02T10:00:00.000Z", &received_at.to_rfc3339()), None),
+    );
     let visibility = queue.definition().visibility;
     assert!(visibility >= Duration::from_secs(90), "else this shows nothing: {visibility:?}");
     for _ in 0..3 {
         let (failed, all) = hand_over(&stage).await;
         assert_eq!((failed.len(), failed), (1, all));
-        // Seconds: one, two, then four at most.
         let again = async {
             while queue.counts().visible == 0 {
                 queue.changed().await;
