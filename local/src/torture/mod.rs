@@ -106,12 +106,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     console::progress(&format!("{} apps, seed {}", arguments.apps, arguments.seed));
     let started = Instant::now();
     let traffic = traffic::start(&stage, &arguments, started + length);
-    let broken = match outage {
-        Some(outage) => saboteur::outage(&stage, outage).await?,
-        None => {
-            let schedule = Schedule::new(arguments.seed, arguments.calm);
-            saboteur::work(&mut stage, schedule, started + length, || traffic.is_over()).await?
-        }
+    let broken = if let Some(outage) = outage {
+        saboteur::outage(&stage, outage).await?
+    } else {
+        let schedule = Schedule::new(arguments.seed, arguments.calm);
+        saboteur::work(&mut stage, schedule, started + length, || traffic.is_over()).await?
     };
     let ledger = traffic.finish().await?;
     let took = started.elapsed();
