@@ -61,6 +61,8 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
     let mut newest: HashMap<DialpadId, Newest> = HashMap::new();
     // How each leg has ended by what clients were told last.
     let mut shown = HashMap::new();
+    // When it was told of each leg that it was handed on: once a moment, since by that one is known when it comes again.
+    let mut handed_on_at = HashMap::new();
     for event in &events {
         let number = walk.number(event.call_id);
         let before = Before::of(&walk, number, &event.state);
@@ -87,7 +89,10 @@ pub fn fold(events: &[CallEvent]) -> Conversation {
             newest.call = newest.call.max(Some(event.at));
             let is_news =
                 matches!(shown.get(&leg.call_id), Some(Some(outcome)) if *outcome != Outcome::Transferred);
-            if is_news && leg.outcome == Some(Outcome::Transferred) {
+            if is_news
+                && leg.outcome == Some(Outcome::Transferred)
+                && handed_on_at.insert(leg.call_id, event.at) != Some(event.at)
+            {
                 shown.insert(leg.call_id, leg.outcome);
                 let what = State::parse(Outcome::Transferred.as_str());
                 moments.push(Moment { event: EventName::CallUpdated, at: event.at, what, leg });

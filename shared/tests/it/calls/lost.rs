@@ -67,3 +67,18 @@ fn a_ringing_leg_and_a_groups_leg_end_too() {
     let queued = group.says("queued", 1000);
     assert_eq!(one_by_one(&[queued.clone(), gone(&queued)]), ["call.queued 10", "call.ended 10 unknown"]);
 }
+
+/// What was said of its end before, by Dialpad or by what followed, counts.
+#[test]
+fn a_leg_that_was_missed_refused_or_sent_to_voicemail_is_not_lost() {
+    for (state, outcome) in
+        [("missed", Outcome::Missed), ("blocked", Outcome::Blocked), ("voicemail", Outcome::Missed)]
+    {
+        for line in [Line::of_user(1, 0), Line::of_group(1, 0)] {
+            let last = line.says(state, 1000);
+            let leg = &fold(&[line.says("ringing", 500), last.clone(), gone(&last)]).legs[0];
+            assert_eq!((leg.outcome, leg.status), (Some(outcome), outcome.status()), "{state}");
+            assert_eq!(leg.ended_at, Some(last.at), "{state}");
+        }
+    }
+}

@@ -50,7 +50,7 @@ pub(super) struct Voicemail {
 
 pub(super) fn plan() -> impl Strategy<Value = Plan> {
     let talk = || {
-        (vec(any::<bool>(), 0..3), any::<bool>(), any::<bool>())
+        (vec(any::<bool>(), 0..5), any::<bool>(), any::<bool>())
             .prop_map(|(pauses, recorded, recapped)| Talk { pauses, recorded, recapped })
     };
     let voicemail = || {
@@ -72,7 +72,7 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
             overlaps,
             talk
         }),
-        (1..5_usize, any::<[bool; 3]>(), proptest::option::of(0..5_usize), talk()).prop_map(
+        (1..9_usize, any::<[bool; 3]>(), proptest::option::of(0..8_usize), talk()).prop_map(
             |(agents, [queued, in_sight, linked_by_master], answered_by, talk)| Plan::Group {
                 agents,
                 queued,

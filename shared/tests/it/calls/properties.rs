@@ -35,7 +35,7 @@ impl fmt::Debug for Deliveries {
 fn deliveries(events: impl Strategy<Value = Vec<CallEvent>>) -> impl Strategy<Value = Deliveries> {
     let repeated = |events: Vec<CallEvent>| {
         let length = events.len();
-        (Just(events), vec(0..length.max(1), 0..8))
+        (Just(events), vec(0..length.max(1), 0..16))
     };
     let shuffled = |(events, repeated): (Vec<CallEvent>, Vec<usize>)| {
         let known = events.len();

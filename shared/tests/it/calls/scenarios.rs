@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use shared::domain::{
-    call::{CallEvent, Conversation, Direction, Leg, Outcome, Recording, Status, fold},
+    call::{CallEvent, Conversation, Direction, Leg, Outcome, Recording, Status, Target, fold},
     ids::DialpadId,
 };
 
-use super::{Line, Processor, event, folded, time, told};
+use super::{Line, Processor, event, folded, time, told, user};
 
 fn leg(conversation: &Conversation, call_id: i64) -> &Leg {
     conversation.legs.iter().find(|leg| leg.call_id == DialpadId(call_id)).unwrap()
@@ -376,6 +376,9 @@ fn the_talk_is_measured_where_dialpad_does_not() {
         let row = &fold(&[ringing.clone(), connected.clone(), hangup.clone()]).legs[0];
         assert_eq!(row.duration_ms, Some(40_000.0));
     }
+    hangup.talk_ms = Some(31_500.5);
+    let row = &fold(&[ringing.clone(), connected.clone(), hangup]).legs[0];
+    assert_eq!(row.duration_ms, Some(31_500.5), "where it does, it is right");
     assert_eq!(fold(&[ringing, connected]).legs[0].duration_ms, None, "none before the end");
 }
 
@@ -481,4 +484,132 @@ fn a_thousand_agents_of_one_group_are_folded_in_no_time() {
     let began = std::time::Instant::now();
     assert_eq!(fold(&events).legs.len(), 3000);
     assert!(began.elapsed().as_secs() < 10, "without optimisation");
+}
+
+/// Contradictory as they are, three events of one moment make it seem handed on, then not, then handed on again.
+#[test]
+fn of_one_moment_clients_are_told_once_that_a_leg_was_handed_on() {
+    let handed_on = |state: &str, at: i64| CallEvent { is_transferred: true, ..event(1, state, at) };
+    let answered = CallEvent {
+        connected_at: Some(time(1000)),
+        started_at: Some(time(0)),
+        ..handed_on("connected", 1000)
+    };
+    let later = CallEvent {
+        master_call_id: Some(DialpadId(1)),
+        started_at: Some(time(5000)),
+        target: Some(user(2)),
+        ..event(2, "ringing", 6000)
+    };
+    let group = Target { id: DialpadId(9000), is_user: false, name: None };
+    let to_a_group = CallEvent { target: Some(group), ..handed_on("postcall", 6000) };
+    let agent = CallEvent {
+        entry_point_call_id: Some(DialpadId(1)),
+        connected_at: Some(time(2000)),
+        target: Some(user(3)),
+        ..event(3, "dispositions", 6000)
+    };
+    let events = [handed_on("ringing", 0), answered, handed_on("hangup", 3000), later, to_a_group, agent];
+    let story = told(&fold(&events).moments);
+    assert_eq!(one_by_one(&events), story);
+    let of_the_leg: Vec<_> =
+        story.iter().filter(|told| told.contains(" 1 ") && told.starts_with("call.updated")).collect();
+    assert_eq!(of_the_leg, ["call.updated 1 transferred", "call.updated 1 missed"]);
+}
+
+#[test]
+fn an_answer_that_was_lost_is_known_by_its_date_unless_a_mailbox_may_have_picked_up() {
+    let mut line = Line::of_user(1, 0);
+    let ringing = line.says("ringing", 1000);
+    line.connect(5000);
+    let before = |state: &str| line.says(state, 6000);
+    let mut ended = line.clone();
+    ended.end(65_000);
+    let hangup = ended.says("hangup", 65_000);
+    let linked =
+        CallEvent { voicemail_link: Some("https://dialpad.example/v/1".to_owned()), ..hangup.clone() };
+    for (events, outcome) in [
+        (vec![hangup.clone()], Outcome::Answered),
+        (vec![linked], Outcome::Missed),
+        (vec![before("missed"), hangup.clone()], Outcome::Missed),
+        (vec![before("voicemail"), hangup.clone()], Outcome::Missed),
+        (vec![before("blocked"), hangup.clone()], Outcome::Blocked),
+    ] {
+        let events: Vec<_> = std::iter::once(ringing.clone()).chain(events).collect();
+        let leg = &fold(&events).legs[0];
+        assert_eq!(leg.outcome, Some(outcome), "{:?}", events[1].state);
+        let connected_at = (outcome == Outcome::Answered).then(|| time(5000));
+        assert_eq!(leg.connected_at, connected_at, "{:?}", events[1].state);
+    }
+}
+
+#[test]
+fn a_colleague_who_answers_in_the_moment_in_which_a_phone_begins_to_ring_answered_elsewhere() {
+    let outcome = |answered_at: i64| {
+        let (mut ada, mut ben) = (Line::of_agent(11, 10, 0), Line::of_agent(12, 10, 5000));
+        let mut events = vec![Line::of_group(10, 0).says("ringing", 0), ada.says("ringing", 0)];
+        ada.connect(answered_at);
+        events.push(ada.says("connected", answered_at));
+        events.push(ben.says("ringing", 5000));
+        ben.end(6000);
+        events.push(ben.says("hangup", 6000));
+        leg(&fold(&events), 12).outcome
+    };
+    assert_eq!(outcome(5000), Some(Outcome::AnsweredElsewhere));
+    assert_eq!(outcome(4999), Some(Outcome::Missed), "then it was handed on to whoever is rung now");
+}
+
+#[test]
+fn an_operator_out_of_sight_answered_elsewhere_if_that_was_when_the_phones_fell_silent() {
+    let outcome = |operator: i64, answered_at: i64| {
+        let (mut group, mut ben) = (Line::of_group(10, 0), Line::of_agent(12, 10, 0));
+        let mut events = vec![Line::of_agent(11, 10, 0).says("ringing", 0), ben.says("ringing", 0)];
+        ben.end(6000);
+        events.push(ben.says("hangup", 6000));
+        group.connect(answered_at);
+        group.0.operator_call_id = Some(DialpadId(operator));
+        events.push(group.says("connected", answered_at));
+        leg(&fold(&events), 12).outcome
+    };
+    assert_eq!(outcome(99, 8000), Some(Outcome::AnsweredElsewhere));
+    assert_eq!(outcome(99, 8001), Some(Outcome::Missed));
+    assert_eq!(outcome(11, 8000), Some(Outcome::Missed), "whose leg is in sight tells by itself");
+}
+
+#[test]
+fn a_leg_is_handed_on_to_one_that_was_made_after_its_answer_and_not_with_it() {
+    let outcome = |made_at: i64| {
+        let mut ada = Line::of_user(1, 0);
+        let ringing = ada.says("ringing", 0);
+        ada.connect(5000);
+        let connected = ada.says("connected", 5000);
+        ada.0.is_transferred = true;
+        ada.end(9000);
+        let mut ben = Line::of_user(2, made_at);
+        ben.0.master_call_id = Some(DialpadId(1));
+        leg(&fold(&[ringing, connected, ada.says("hangup", 9000), ben.says("ringing", 9500)]), 1).outcome
+    };
+    assert_eq!(outcome(5001), Some(Outcome::Transferred));
+    assert_eq!(outcome(5000), Some(Outcome::Answered));
+}
+
+#[test]
+fn a_group_that_rang_missed_the_call_and_one_that_only_kept_it_waiting_was_abandoned() {
+    let after = |state: &str| {
+        let mut group = Line::of_group(10, 5000);
+        let first = group.says(state, 6000);
+        group.end(9000);
+        [first, group.says("hangup", 9000)]
+    };
+    let outcome = |events: &[CallEvent]| leg(&fold(events), 10).outcome;
+    assert_eq!(outcome(&after("ringing")), Some(Outcome::Missed), "nobody's leg was seen");
+    assert_eq!(outcome(&after("queued")), Some(Outcome::Abandoned));
+    // Whose leg was made before the group's handed the call to it, and was not rung for it.
+    let with_a_user_since = |made_at: i64| {
+        let mut user = Line::of_user(1, made_at);
+        user.0.entry_point_call_id = Some(DialpadId(10));
+        [vec![user.says("ringing", 5500)], after("queued").to_vec()].concat()
+    };
+    assert_eq!(outcome(&with_a_user_since(5000)), Some(Outcome::Missed));
+    assert_eq!(outcome(&with_a_user_since(4999)), Some(Outcome::Abandoned));
 }
