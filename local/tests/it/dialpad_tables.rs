@@ -2,7 +2,7 @@
 //!
 //! `UPDATE_DOCS=1 cargo test -p local dialpad_tables` writes them anew.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use chrono::TimeDelta;
 use clap::ValueEnum as _;
@@ -109,6 +109,44 @@ fn table_of_scenarios() -> String {
     table
 }
 
+/// Which samples and scenarios a state comes in, told by the reader that the processor uses: a state that comes in none is
+/// one that no test has seen, and so no line of this table. States that are not known are one line.
+fn table_of_cases() -> String {
+    let samples = samples().into_iter().map(|(number, payloads)| (format!("`{number}`"), 0, payloads));
+    let scenarios = Scenario::all().map(|scenario| {
+        let name = scenario.to_possible_value().unwrap().get_name().to_owned();
+        (format!("`{name}`"), 1, scenario.payloads(now()))
+    });
+    let mut cases: BTreeMap<usize, [Vec<String>; 2]> = BTreeMap::new();
+    for (name, column, payloads) in samples.chain(scenarios) {
+        for event in calls(&payloads) {
+            let names = &mut cases.entry(event.state.rank()).or_default()[column];
+            if !names.contains(&name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    let mut table = String::from("| Dialpad's state | Samples | Scenarios |\n|---|---|---|\n");
+    for state in State::KNOWN.iter().chain([&State::parse("any other")]) {
+        let [samples, scenarios] =
+            cases.get(&state.rank()).unwrap_or_else(|| panic!("no sample or scenario has {state}"));
+        writeln!(table, "| {state} | {} | {} |", samples.join(" "), scenarios.join(" ")).unwrap();
+    }
+    table
+}
+
+/// The sample sequences, by the numbers of their files.
+fn samples() -> BTreeMap<String, Vec<Value>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/it/samples");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let numbered = files.filter_map(|file| {
+        let name = file.file_name().into_string().unwrap();
+        let number = name.split('_').next().filter(|number| number.parse::<u8>().is_ok())?.to_owned();
+        Some((number, serde_json::from_str(&std::fs::read_to_string(file.path()).unwrap()).unwrap()))
+    });
+    numbered.collect()
+}
+
 fn delivered(payload: &Value) -> String {
     let state = payload["state"].as_str().unwrap();
     if payload["target"]["type"] == "user" { state.to_owned() } else { format!("*{state}*") }
@@ -142,4 +180,9 @@ fn check(table: &str, generated: &str) {
 fn the_page_says_what_clients_are_told_of_each_state_and_each_scenario() {
     check("states", &table_of_states());
     check("scenarios", &table_of_scenarios());
+}
+
+#[test]
+fn each_state_and_one_that_nobody_knows_comes_in_a_sample_or_a_scenario() {
+    check("cases", &table_of_cases());
 }

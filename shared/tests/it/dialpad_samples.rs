@@ -14,7 +14,7 @@ use shared::{
 
 use crate::calls::{Processor, few_cases, folded, rows};
 
-const SAMPLES: [(&str, &str); 7] = [
+const SAMPLES: [(&str, &str); 8] = [
     ("01", include_str!("samples/01_inbound_answered_hold_recording_recap.json")),
     ("02", include_str!("samples/02_inbound_missed_voicemail_transcription.json")),
     ("04", include_str!("samples/04_outbound_answered_custom_data.json")),
@@ -22,6 +22,7 @@ const SAMPLES: [(&str, &str); 7] = [
     ("08", include_str!("samples/08_call_center_abandoned_in_queue.json")),
     ("09", include_str!("samples/09_sms_in_out_mms_delivery.json")),
     ("10", include_str!("samples/10_agent_status_shift.json")),
+    ("11", include_str!("samples/11_states_of_the_future.json")),
 ];
 
 fn payloads(sample: &str) -> Vec<String> {

@@ -22,6 +22,7 @@ fn sequences() -> Vec<(&'static str, Vec<Value>)> {
         ("08", "08_call_center_abandoned_in_queue.json"),
         ("09", "09_sms_in_out_mms_delivery.json"),
         ("10", "10_agent_status_shift.json"),
+        ("11", "11_states_of_the_future.json"),
     ]
     .into_iter()
     .map(|(number, file)| (number, read(file).as_array().unwrap().clone()))
