@@ -8,8 +8,9 @@ use shared::dialpad::payload::{event, inspect};
 
 fuzz_target!(|text: &str| {
     let Ok(delivery) = inspect(text) else { return };
-    let read = event(&delivery.event_type, &delivery.json, DateTime::UNIX_EPOCH);
+    let received_at = DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default();
+    let read = event(&delivery.event_type, &delivery.json, received_at);
     let again = inspect(&delivery.json).expect("what was an object stays one");
     assert_eq!(again.event_type, delivery.event_type);
-    assert_eq!(event(&again.event_type, &again.json, DateTime::UNIX_EPOCH), read);
+    assert_eq!(event(&again.event_type, &again.json, received_at), read);
 });

@@ -2,7 +2,7 @@
 //!
 //! Nothing here fails on a strange payload. A delivery is any JSON object at all ([`inspect`]); of an event ([`event`])
 //! only the id of the leg, the message or the agent has to be readable. Whatever else is missing, null, `{}`, of another
-//! type or out of range is taken as not said.
+//! type or out of range is taken as not said; so is a time long after the delivery came.
 //!
 //! Besides Dialpad's own members, those are read that people write who insert a row by hand after the implementation
 //! guide: `event_type` with one of the guide's names in place of `state`; `from_number` or `from`, `to_number` or `to`;
@@ -20,7 +20,7 @@ mod parties;
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub use agent::agent_event;
 pub use call::call_event;
@@ -61,6 +61,16 @@ pub fn event(
         return Ok(Some(Event::Message(Box::new(event))));
     }
     Ok(agent_event(event_type, payload, received_at)?.map(|event| Event::Agent(Box::new(event))))
+}
+
+/// How far ahead of its arrival a delivery's times may be: no clock is that wrong. What is further ahead is no time. Were it
+/// one, nothing that its leg says before then would be news any more.
+const FARTHEST_AHEAD: TimeDelta = TimeDelta::days(366);
+
+/// How a time is read of a delivery that came then.
+fn time_as_of(received_at: DateTime<Utc>) -> impl Fn(member::Member<'_>) -> Option<DateTime<Utc>> + Copy {
+    let latest = received_at.checked_add_signed(FARTHEST_AHEAD).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    move |member| member.time().filter(|time| *time <= latest)
 }
 
 /// The object of a row of this family: by its shape, or, where that says nothing, by the row's own `event_type`.

@@ -53,10 +53,11 @@ pub fn call_id(call: &Value) -> Option<DialpadId> {
     read(call).map(|said| said.call_id)
 }
 
-/// The call of an answer. Its `event_timestamp` is not taken for anything: nobody says that it is the same next time.
+/// The call of an answer, whenever that came. Its `event_timestamp` is not taken for anything: nobody says that it is the same
+/// next time.
 fn read(call: &Value) -> Option<CallEvent> {
     let hangup = State::Hangup;
-    payload::call_event(hangup.as_str(), &call.to_string(), DateTime::UNIX_EPOCH).ok().flatten()
+    payload::call_event(hangup.as_str(), &call.to_string(), DateTime::<Utc>::MAX_UTC).ok().flatten()
 }
 
 /// How and when a leg ended, if it has; the time may be missing.

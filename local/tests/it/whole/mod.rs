@@ -1,6 +1,7 @@
 //! The whole product: the real binary starts the real functions, and everything goes through its ports.
 
 mod bad_input;
+mod bad_payloads;
 mod bench;
 mod calling;
 mod company;

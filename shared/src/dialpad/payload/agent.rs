@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Family, Unreadable, member::Member, no_id, of_family, parties, unwrapped};
+use super::{Family, Unreadable, member::Member, no_id, of_family, parties, time_as_of, unwrapped};
 use crate::domain::agent::AgentEvent;
 
 /// Reads a row of `webhook_events`; `None` if it is not about an agent. `date` stands in for a missing
@@ -27,7 +27,7 @@ pub fn agent_event(
     let call_center_ids = object.get("call_center_ids").map(Member::each).unwrap_or_default();
     Ok(Some(AgentEvent {
         user_id: target.id,
-        at: object.first(&["event_timestamp", "date"], Member::time).unwrap_or(received_at),
+        at: object.first(&["event_timestamp", "date"], time_as_of(received_at)).unwrap_or(received_at),
         name: target.name,
         status: text("on_duty_status"),
         reason: text("on_duty_status_reason"),
@@ -42,7 +42,7 @@ mod tests {
     use crate::domain::ids::DialpadId;
 
     fn read(payload: &str) -> Result<Option<AgentEvent>, Unreadable> {
-        agent_event("agent_status", payload, DateTime::UNIX_EPOCH)
+        agent_event("agent_status", payload, DateTime::from_timestamp(1_780_000_000, 0).unwrap())
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     family::{self, Family},
     member::{Member, NoId},
     object::Object,
-    parties, unwrapped,
+    parties, time_as_of, unwrapped,
 };
 use crate::domain::{
     call::{CallEvent, Direction, Recording, State},
@@ -49,8 +49,9 @@ pub fn call_event(
             None => return unreadable("call_id is missing"),
         };
     let state = by_guide.unwrap_or_else(|| State::parse(word.trim()));
-    let at = object.get("event_timestamp").and_then(Member::time).unwrap_or(received_at);
-    Ok(Some(Reader { object, is_by_guide }.event(call_id, state, at, Sha256::digest(&*payload).to_vec())))
+    let reader = Reader { object, is_by_guide, received_at };
+    let at = reader.time(&["event_timestamp"]).unwrap_or(received_at);
+    Ok(Some(reader.event(call_id, state, at, Sha256::digest(&*payload).to_vec())))
 }
 
 fn names_a_call_event(event_type: &str) -> bool {
@@ -73,6 +74,7 @@ fn with_nested(object: Object<'_>) -> Object<'_> {
 struct Reader<'a> {
     object: Object<'a>,
     is_by_guide: bool,
+    received_at: DateTime<Utc>,
 }
 
 impl<'a> Reader<'a> {
@@ -121,7 +123,7 @@ impl<'a> Reader<'a> {
     }
 
     fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
-        self.object.first(names, Member::time)
+        self.object.first(names, time_as_of(self.received_at))
     }
 
     fn milliseconds(&self, name: &str) -> Option<f64> {
@@ -197,7 +199,7 @@ mod tests {
     use crate::domain::call::Target;
 
     fn now() -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+        DateTime::UNIX_EPOCH + TimeDelta::days(21_000)
     }
 
     fn read(event_type: &str, payload: &str) -> CallEvent {
@@ -296,6 +298,26 @@ mod tests {
             custom_data: None,
         };
         assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn what_happens_long_after_it_was_told_was_not_said() {
+        let at = |ahead: TimeDelta| {
+            let time = (now() + ahead).timestamp_millis();
+            let event = read(
+                "hangup",
+                &format!(
+                    r#"{{"call_id":1,"state":"hangup","event_timestamp":{time},"date_started":{time},"date_connected":{time},
+                        "date_ended":{time}}}"#
+                ),
+            );
+            [Some(event.at), event.started_at, event.connected_at, event.ended_at]
+        };
+        assert_eq!(at(TimeDelta::days(366)), [Some(now() + TimeDelta::days(366)); 4]);
+        assert_eq!(at(TimeDelta::days(367)), [Some(now()), None, None, None]);
+        let whenever =
+            call_event("hangup", r#"{"call_id":1,"date_ended":1772470801068}"#, DateTime::<Utc>::MAX_UTC);
+        assert!(whenever.unwrap().unwrap().ended_at.is_some());
     }
 
     #[test]

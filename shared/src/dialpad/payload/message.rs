@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::{Family, Unreadable, member::Member, no_id, object::Object, of_family, parties, unwrapped};
+use super::{
+    Family, Unreadable, member::Member, no_id, object::Object, of_family, parties, time_as_of, unwrapped,
+};
 use crate::domain::{
     ids::DialpadId,
     message::{MessageEvent, Status},
@@ -26,17 +28,22 @@ pub fn message_event(
         }
         None => return Err(Unreadable { reason: "the message's id is missing" }),
     };
-    let at = object.get("event_timestamp").and_then(Member::time).unwrap_or(received_at);
-    Ok(Some(read(&object, message_id, at, Sha256::digest(&*payload).to_vec())))
+    Ok(Some(read(&object, message_id, received_at, Sha256::digest(&*payload).to_vec())))
 }
 
-fn read(object: &Object<'_>, message_id: DialpadId, at: DateTime<Utc>, tie_break: Vec<u8>) -> MessageEvent {
+fn read(
+    object: &Object<'_>,
+    message_id: DialpadId,
+    received_at: DateTime<Utc>,
+    tie_break: Vec<u8>,
+) -> MessageEvent {
+    let time = time_as_of(received_at);
     // Where there are several, a thread is with the first; the others stay in the payload.
     let number = |member: Member<'_>| member.each().into_iter().find_map(Member::text);
     let text = |names: &[&str]| object.first(names, Member::text);
     MessageEvent {
         message_id,
-        at,
+        at: object.first(&["event_timestamp"], time).unwrap_or(received_at),
         tie_break,
         direction: parties::direction(object),
         from_number: object.first(&["from_number", "from"], number),
@@ -49,7 +56,7 @@ fn read(object: &Object<'_>, message_id: DialpadId, at: DateTime<Utc>, tie_break
         mms_url: object.first(&["mms_url"], |member| member.each().into_iter().find_map(Member::word)),
         status: object.get("message_status").and_then(Member::word).and_then(|word| Status::parse(&word)),
         delivery_result: object.get("message_delivery_result").and_then(Member::word),
-        sent_at: object.first(&["created_date", "sent_at"], Member::time),
+        sent_at: object.first(&["created_date", "sent_at"], time),
     }
 }
 
@@ -61,7 +68,7 @@ mod tests {
     use crate::domain::call::{Direction, Target};
 
     fn now() -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+        DateTime::UNIX_EPOCH + TimeDelta::days(21_000)
     }
 
     fn read(payload: &str) -> MessageEvent {
@@ -93,7 +100,7 @@ mod tests {
     fn what_cannot_be_read_was_not_said() {
         let event = read(
             r#"{"id":1,"direction":"up","event_timestamp":{},"mms":{},"from_number":[],"to_number":{},"text":"",
-                "text_content":" ","target":{},"sender_id":0,"message_status":" ","mms_url":7,"created_date":-1,
+                "text_content":" ","target":{},"sender_id":0,"message_status":" ","mms_url":7,"created_date":253402300799999,
                 "message_delivery_result":{},"contact":[]}"#,
         );
         let expected = MessageEvent {
