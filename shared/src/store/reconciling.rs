@@ -37,8 +37,8 @@ pub struct SilentLeg {
     pub ask_again_at: Option<DateTime<Utc>>,
 }
 
-/// The longest silent legs that are due: of which nothing was heard since `silent_since`, at most `of_each` of an app and
-/// `limit` in all.
+/// The longest silent legs that are due: of which nothing was heard since `silent_since`, or for a minute if they are a user's
+/// and came in through a group's leg that ended; at most `of_each` of an app and `limit` in all.
 pub async fn silent(
     db: &(impl GenericClient + Sync),
     silent_since: DateTime<Utc>,
@@ -63,7 +63,12 @@ pub async fn silent(
                                   WHERE e.app_id = c.app_id AND e.call_id = c.dialpad_call_id), c.updated_at) AS last_at
                  FROM calls c
                  WHERE c.app_id = o.app_id AND c.status IN ('queued', 'ringing', 'active', 'held')
-                     AND c.updated_at <= $1 AND (c.ask_again_at IS NULL OR c.ask_again_at <= $2)
+                     AND (c.updated_at <= $1
+                         OR c.updated_at <= $2 - interval '1 minute' AND c.dialpad_user_id IS NOT NULL AND EXISTS (
+                             SELECT FROM calls g
+                             WHERE g.app_id = c.app_id AND g.parent_call_id = c.parent_call_id
+                                 AND g.dialpad_user_id IS NULL AND g.ended_at <= $2 - interval '1 minute'))
+                     AND (c.ask_again_at IS NULL OR c.ask_again_at <= $2)
                  ORDER BY coalesce(c.ask_again_at, c.updated_at), c.id LIMIT $3) AS c
              ORDER BY coalesce(c.ask_again_at, c.updated_at) LIMIT $4",
             &[

@@ -99,6 +99,33 @@ async fn a_hangup_that_was_lost_is_found_and_told_once() {
 }
 
 #[tokio::test]
+async fn an_agents_leg_that_outlives_its_groups_is_asked_for_after_a_minute() {
+    let stage = Stage::new().await;
+    stage.connect_company().await;
+    let group = json!({"target": {"id": 9, "type": "call_center"}});
+    stage.state(10, "queued", group.clone()).await;
+    stage.state(11, "ringing", json!({"entry_point_call_id": 10})).await;
+    stage.state(12, "ringing", json!({})).await;
+    let connected_at = stage.clock.now();
+    stage.state(11, "connected", json!({"date_connected": connected_at.timestamp_millis()})).await;
+    stage.clock.advance(TimeDelta::minutes(2));
+    let ended_at = stage.clock.now();
+    let hangup = json!({"date_ended": ended_at.timestamp_millis(), "target": group["target"]});
+    stage.sweep().await;
+    assert_eq!(stage.dialpad.asked(), [""; 0], "both go on");
+    stage.state(10, "hangup", hangup).await;
+    stage.clock.advance(TimeDelta::seconds(59));
+    stage.sweep().await;
+    assert_eq!(stage.dialpad.asked(), [""; 0], "its own end may be on its way");
+    stage.clock.advance(TimeDelta::seconds(1));
+    stage.dialpad.answers([found(11, "hangup", connected_at, Some(ended_at))]);
+    stage.sweep().await;
+    assert_eq!(stage.dialpad.asked(), ["11"]);
+    assert_eq!(stage.outcome(11).await.as_deref(), Some("answered"));
+    assert_eq!(stage.events().await.iter().filter(|event| *event == "call.ended").count(), 1);
+}
+
+#[tokio::test]
 async fn a_call_that_dialpad_does_not_know_ends_as_unknown_until_more_is_heard() {
     let stage = Stage::new().await;
     stage.connect_company().await;
