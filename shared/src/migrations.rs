@@ -28,6 +28,7 @@ pub(crate) const FILES: &[(&str, &str)] = &embed![
     "017_planner.sql",
     "018_refused_handshakes.sql",
     "019_reconciled.sql",
+    "020_conflicting_deliveries.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

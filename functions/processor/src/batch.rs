@@ -60,8 +60,8 @@ pub(crate) async fn apply(
     let plan = plan(tx, app_id, &read, region).await?;
     let causes = Causes::new(&read.finished, traces);
     let written = write(tx, app_id, &read, &plan, &causes, stream.last_seq, now).await?;
-    let Read { finished, unreadable, unrecognised, .. } = read;
-    let deliveries = Deliveries { finished, unreadable, unrecognised, waited_since };
+    let Read { finished, unreadable, conflicting, unrecognised, .. } = read;
+    let deliveries = Deliveries { finished, unreadable, conflicting, unrecognised, waited_since };
     Ok(Batch::Applied(Applied { deliveries, written, is_active: stream.is_active }))
 }
 
@@ -114,6 +114,7 @@ async fn write(
         unless(log.is_empty(), event_log::append(tx, app_id, log, now)),
         unless(read.finished.is_empty(), inbox::finish(tx, app_id, &read.finished, now)),
         unless(read.unreadable.is_empty(), inbox::give_up(tx, app_id, &read.unreadable, now)),
+        unless(read.conflicting.is_empty(), inbox::leave_aside(tx, app_id, &read.conflicting, now)),
     )?;
     Ok(written)
 }

@@ -137,6 +137,7 @@ async fn ask_for(
             event_type: &event.event_type,
             json: &event.json,
             dedupe_key: &event.dedupe_key,
+            payload_hash: &event.payload_hash,
             received_at: now,
             source: Source::Reconciled,
         };

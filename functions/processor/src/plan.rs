@@ -73,6 +73,8 @@ pub(crate) struct Read {
     pub(crate) finished: Vec<Finished>,
     /// The rows that can never be read, and why.
     pub(crate) unreadable: Vec<(Uuid, String)>,
+    /// The rows that are kept aside, since they contradict earlier ones: they are not even read.
+    pub(crate) conflicting: Vec<Uuid>,
     /// How many rows are of a state or a family that is not known.
     pub(crate) unrecognised: usize,
 }
@@ -80,9 +82,18 @@ pub(crate) struct Read {
 impl Read {
     /// Reads them; national numbers are those of `region`.
     pub(crate) fn new(pending: Vec<PendingEvent>, region: Option<Region>) -> Self {
-        let mut read =
-            Self { events: Events::default(), finished: Vec::new(), unreadable: Vec::new(), unrecognised: 0 };
+        let mut read = Self {
+            events: Events::default(),
+            finished: Vec::new(),
+            unreadable: Vec::new(),
+            conflicting: Vec::new(),
+            unrecognised: 0,
+        };
         for row in pending {
+            if row.is_conflicting {
+                read.conflicting.push(row.id);
+                continue;
+            }
             match event(&row.event_type, &row.payload, row.received_at) {
                 Ok(event) => {
                     read.unrecognised += usize::from(is_unrecognised(&row.event_type, event.as_ref()));

@@ -114,6 +114,7 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
         event_type: &delivery.event_type,
         json: &delivery.json,
         dedupe_key: &delivery.dedupe_key,
+        payload_hash: &delivery.payload_hash,
         received_at: spilled.received_at,
         source: Source::Delivered,
     };
@@ -124,6 +125,10 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
         outcome => outcome?,
     };
     match accepted {
+        Accepted::Conflicting(event_id) => {
+            warn!(component = "Webhook", %app_id, %event_id, trace_id, "conflicting");
+            Ok(Some(event_id))
+        }
         Accepted::New(event_id) => {
             info!(component = "Webhook", %app_id, %event_id, trace_id, "stored");
             Ok(Some(event_id))
@@ -137,7 +142,13 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
 
 async fn accept(processor: &Processor, event: NewEvent<'_>, form: Form) -> store::Result<Accepted> {
     let db = processor.store.app(event.app_id).await?;
-    db.commit_with(inbox::accept(&*db, event, form)).await
+    match db.commit_with(inbox::accept(&*db, event, form)).await? {
+        Accepted::Duplicate => {
+            let db = processor.store.app(event.app_id).await?;
+            db.commit_with(inbox::keep_aside(&*db, event, form)).await
+        }
+        accepted => Ok(accepted),
+    }
 }
 
 fn verified(body: &str, secrets: &[Secret]) -> Option<String> {

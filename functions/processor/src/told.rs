@@ -31,6 +31,7 @@ pub(crate) struct Note {
 pub(crate) struct Deliveries {
     pub(crate) finished: Vec<Finished>,
     pub(crate) unreadable: Vec<(Uuid, String)>,
+    pub(crate) conflicting: Vec<Uuid>,
     pub(crate) unrecognised: usize,
     /// Since when each of them had waited.
     pub(crate) waited_since: Vec<DateTime<Utc>>,
@@ -41,6 +42,7 @@ impl Deliveries {
     pub(crate) fn tell(&self, app_id: AppId, traces: &Traces, metrics: &Metrics, now: DateTime<Utc>) {
         metrics.add(Metric::Applied, self.finished.len());
         metrics.add(Metric::Dead, self.unreadable.len());
+        metrics.add(Metric::Conflicting, self.conflicting.len());
         metrics.add(Metric::Unrecognised, self.unrecognised);
         for since in &self.waited_since {
             metrics.add(Metric::ReceivedToLoggedMs, (now - *since).num_milliseconds().max(0));
@@ -53,6 +55,10 @@ impl Deliveries {
         for (id, reason) in &self.unreadable {
             let trace_id = traces.of(*id).map(TraceId::as_str);
             warn!(component = "Processor", %app_id, event_id = %id, trace_id, reason, "dead");
+        }
+        for id in &self.conflicting {
+            let trace_id = traces.of(*id).map(TraceId::as_str);
+            warn!(component = "Processor", %app_id, event_id = %id, trace_id, "left aside");
         }
     }
 }

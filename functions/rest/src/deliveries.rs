@@ -33,6 +33,8 @@ pub(crate) enum DeliveryState {
     Processed,
     /// It can never be applied.
     Dead,
+    /// It is kept aside, not applied: an earlier one is of the same state at the same time and says something else.
+    Conflicting,
 }
 
 impl From<DeliveryState> for deliveries::State {
@@ -41,6 +43,7 @@ impl From<DeliveryState> for deliveries::State {
             DeliveryState::Pending => Self::Pending,
             DeliveryState::Processed => Self::Processed,
             DeliveryState::Dead => Self::Dead,
+            DeliveryState::Conflicting => Self::Conflicting,
         }
     }
 }
@@ -72,7 +75,7 @@ pub(crate) struct Delivery {
     event_type: String,
     #[schema(value_type = DeliveryState)]
     state: &'static str,
-    /// The leg it belongs to, once it was applied.
+    /// The leg it belongs to, once it was applied; of one that is kept aside, the leg of the other.
     #[schema(value_type = Option<String>, required)]
     dialpad_call_id: Option<DialpadId>,
     /// When it happened, by Dialpad's clock; known once it was applied.
@@ -81,6 +84,7 @@ pub(crate) struct Delivery {
     #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
     source: EventSource,
+    /// When it was applied, or left aside.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     processed_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime, required)]
@@ -93,6 +97,9 @@ pub(crate) struct Delivery {
     /// Why it failed last.
     #[schema(required)]
     last_error: Option<String>,
+    /// Of one that is kept aside: the earlier one, which was applied.
+    #[schema(required)]
+    conflicts_with: Option<Uuid>,
 }
 
 impl From<deliveries::Delivery> for Delivery {
@@ -111,6 +118,7 @@ impl From<deliveries::Delivery> for Delivery {
             attempts: delivery.attempts,
             due_at: waits.then_some(Timestamp(delivery.due_at)),
             last_error: delivery.last_error,
+            conflicts_with: delivery.conflicts_with,
         }
     }
 }

@@ -56,11 +56,10 @@ macro_rules! ask {
     }};
 }
 
-/// Stores a delivery and commits, in one round trip.
+/// Runs one statement with a delivery and commits, in one round trip.
 macro_rules! store_as {
-    ($self:ident, $deadline:expr, $event:expr, $form:expr) => {
-        ask!($deadline, $self.store.app($event.app_id), |db| db
-            .commit_with(inbox::accept(&*db, $event, $form)))
+    ($self:ident, $deadline:expr, $statement:path, $event:expr, $form:expr) => {
+        ask!($deadline, $self.store.app($event.app_id), |db| db.commit_with($statement(&*db, $event, $form)))
     };
 }
 
@@ -123,12 +122,18 @@ impl Intake {
             event_type: &delivery.event_type,
             json: &delivery.json,
             dedupe_key: &delivery.dedupe_key,
+            payload_hash: &delivery.payload_hash,
             received_at,
             source: Source::Delivered,
         };
-        let mut stored = store_as!(self, deadline, event, Form::Json);
+        let mut form = Form::Json;
+        let mut stored = store_as!(self, deadline, inbox::accept, event, form);
         if matches!(&stored, Err(error) if error.is_refused_value()) {
-            stored = store_as!(self, deadline, event, Form::Text);
+            form = Form::Text;
+            stored = store_as!(self, deadline, inbox::accept, event, form);
+        }
+        if matches!(stored, Ok(Accepted::Duplicate)) {
+            stored = store_as!(self, deadline, inbox::keep_aside, event, form);
         }
         match stored {
             Ok(accepted) => {
@@ -137,6 +142,10 @@ impl Intake {
                 match accepted {
                     Accepted::New(event_id) => {
                         info!(component = "Webhook", request_id, %app_id, %event_id, trace_id, event_type, "stored");
+                        self.wake_processor(app_id, event_id, told).await;
+                    }
+                    Accepted::Conflicting(event_id) => {
+                        warn!(component = "Webhook", request_id, %app_id, %event_id, trace_id, event_type, "conflicting");
                         self.wake_processor(app_id, event_id, told).await;
                     }
                     Accepted::Duplicate => {

@@ -21,6 +21,8 @@ pub enum State {
     Processed,
     /// It can never be applied.
     Dead,
+    /// It is kept aside, not applied: an earlier one has its key and says something else.
+    Conflicting,
 }
 
 impl State {
@@ -31,6 +33,7 @@ impl State {
             Self::Pending => "pending",
             Self::Processed => "processed",
             Self::Dead => "dead",
+            Self::Conflicting => "conflicting",
         }
     }
 }
@@ -44,7 +47,7 @@ pub struct Delivery {
     pub event_type: String,
     /// What became of it.
     pub state: State,
-    /// The leg it belongs to, once it was applied.
+    /// The leg it belongs to, once it was applied; of one that was kept aside, the leg of the other.
     pub call_id: Option<DialpadId>,
     /// Dialpad's time of it, once it was applied.
     pub event_timestamp: Option<DateTime<Utc>>,
@@ -52,7 +55,7 @@ pub struct Delivery {
     pub received_at: DateTime<Utc>,
     /// How it came.
     pub source: Source,
-    /// When it was applied.
+    /// When it was applied, or left aside.
     pub processed_at: Option<DateTime<Utc>>,
     /// When it was given up.
     pub dead_at: Option<DateTime<Utc>>,
@@ -62,13 +65,17 @@ pub struct Delivery {
     pub due_at: DateTime<Utc>,
     /// Why it failed last.
     pub last_error: Option<String>,
+    /// Of one that was kept aside: the row of the earlier one.
+    pub conflicts_with: Option<Uuid>,
 }
 
 impl From<&Row> for Delivery {
     fn from(row: &Row) -> Self {
         let (processed_at, dead_at): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) =
             (row.get("processed_at"), row.get("dead_at"));
+        let conflicts_with: Option<Uuid> = row.get("conflicts_with");
         let state = match (processed_at, dead_at) {
+            (Some(_), _) if conflicts_with.is_some() => State::Conflicting,
             (Some(_), _) => State::Processed,
             (None, Some(_)) => State::Dead,
             (None, None) => State::Pending,
@@ -86,6 +93,7 @@ impl From<&Row> for Delivery {
             attempts: row.get("attempts"),
             due_at: row.get("due_at"),
             last_error: row.get("last_error"),
+            conflicts_with,
         }
     }
 }
@@ -97,17 +105,19 @@ pub async fn list(
     state: Option<State>,
     request: &Request,
 ) -> Result<Option<Page<Delivery>>> {
-    const MATCHES: &str = "app_id = $1
+    const MATCHES: &str = "e.app_id = $1
         AND ($7::text IS NULL OR $7 = CASE
-            WHEN processed_at IS NOT NULL THEN 'processed' WHEN dead_at IS NOT NULL THEN 'dead' ELSE 'pending' END)";
+            WHEN e.processed_at IS NOT NULL AND e.conflicts_with IS NOT NULL THEN 'conflicting'
+            WHEN e.processed_at IS NOT NULL THEN 'processed' WHEN e.dead_at IS NOT NULL THEN 'dead' ELSE 'pending' END)";
     let state = state.map(State::as_str);
     let listing = Listing {
         name: "deliveries.list",
-        columns: "id, event_type, call_id, event_timestamp, received_at AS created_at, processed_at, dead_at, attempts, due_at,
-            last_error, source",
+        columns: "e.id, e.event_type, coalesce(e.call_id, o.call_id) AS call_id,
+            coalesce(e.event_timestamp, o.event_timestamp) AS event_timestamp, e.received_at AS created_at, e.processed_at,
+            e.dead_at, e.attempts, e.due_at, e.last_error, e.source, e.conflicts_with",
         table: ("webhook_events", "e"),
-        joins: "",
-        place: ("received_at", "id"),
+        joins: "LEFT JOIN webhook_events o ON o.app_id = e.app_id AND o.id = e.conflicts_with",
+        place: ("e.received_at", "e.id"),
         matches: MATCHES,
         beside: None,
         texts: None,
@@ -205,7 +215,8 @@ pub async fn progress(db: &(impl GenericClient + Sync), now: DateTime<Utc>) -> R
             "-- deliveries.progress
              SELECT waiting.*,
                     (SELECT count(*) FROM webhook_events WHERE dead_at IS NOT NULL) AS dead,
-                    (SELECT count(*) FROM webhook_events WHERE processed_at > $1 - interval '1 minute') AS last_minute
+                    (SELECT count(*) FROM webhook_events
+                     WHERE processed_at > $1 - interval '1 minute' AND conflicts_with IS NULL) AS last_minute
              FROM (
                  SELECT count(*) AS pending, count(*) FILTER (WHERE attempts > 0) AS retrying,
                         coalesce(max(attempts), 0) AS most_attempts,

@@ -21,6 +21,8 @@ pub struct Facts {
     pub oldest_pending_seconds: Option<i64>,
     /// Deliveries that can never be applied.
     pub dead: i64,
+    /// Deliveries that are kept aside, since they contradict an earlier one.
+    pub conflicting: i64,
     /// Deliveries that tell of a voicemail.
     pub voicemail_deliveries: i64,
     /// Voicemails that are there.
@@ -43,7 +45,7 @@ pub async fn facts(
              SELECT a.is_active, (a.webhook_secret IS NOT NULL OR a.allow_unsigned_webhooks) AS takes_deliveries,
                     (SELECT count(*) FROM api_keys k WHERE k.app_id = a.id AND k.revoked_at IS NULL
                        AND (k.expires_at IS NULL OR k.expires_at > $2)) AS live_keys,
-                    e.last_delivery_at, e.dead, e.voicemail_deliveries,
+                    e.last_delivery_at, e.dead, e.conflicting, e.voicemail_deliveries,
                     extract(epoch FROM $2 - e.oldest_pending_at)::bigint AS oldest_pending_seconds,
                     (SELECT count(*) FROM voicemails v WHERE v.app_id = a.id AND v.deleted_at IS NULL) AS voicemails,
                     (SELECT count(*) FROM dialpad_user_mappings m WHERE m.app_id = a.id) AS mappings,
@@ -61,6 +63,7 @@ pub async fn facts(
              FROM apps a, LATERAL (
                  SELECT max(received_at) FILTER (WHERE source = 'delivered') AS last_delivery_at,
                         count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead,
+                        count(*) FILTER (WHERE conflicts_with IS NOT NULL) AS conflicting,
                         count(*) FILTER (WHERE event_type LIKE '%voicemail%') AS voicemail_deliveries,
                         min(received_at) FILTER (WHERE processed_at IS NULL AND dead_at IS NULL) AS oldest_pending_at
                  FROM webhook_events WHERE app_id = a.id) AS e
@@ -75,6 +78,7 @@ pub async fn facts(
         last_delivery_at: row.get("last_delivery_at"),
         oldest_pending_seconds: row.get("oldest_pending_seconds"),
         dead: row.get("dead"),
+        conflicting: row.get("conflicting"),
         voicemail_deliveries: row.get("voicemail_deliveries"),
         voicemails: row.get("voicemails"),
         mappings: row.get("mappings"),

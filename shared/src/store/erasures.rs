@@ -48,7 +48,8 @@ pub async fn lock(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<boo
 }
 
 /// The payloads that may name the person: of the conversations and messages with the number, and those of neither, applied
-/// or not, in which its last nine digits stand: numbers are written with and without their country.
+/// or not, in which its last nine digits stand: numbers are written with and without their country. With them those that
+/// were kept aside because they contradict one of them.
 pub async fn payloads(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str) -> Result<Vec<Text>> {
     let rows = db
         .query_typed(
@@ -59,16 +60,21 @@ pub async fn payloads(db: &(impl GenericClient + Sync), app_id: AppId, digits: &
                      WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)))),
              texts AS (
                  SELECT dialpad_message_id FROM messages
-                 WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)))
-             SELECT id, payload::text AS json FROM webhook_events
-             WHERE app_id = $1 AND call_id IN (SELECT dialpad_call_id FROM legs)
+                 WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2))),
+             found AS (
+                 SELECT id, payload::text AS json FROM webhook_events
+                 WHERE app_id = $1 AND call_id IN (SELECT dialpad_call_id FROM legs)
+                 UNION
+                 SELECT id, payload::text FROM webhook_events
+                 WHERE app_id = $1 AND message_id IN (SELECT dialpad_message_id FROM texts)
+                 UNION
+                 SELECT id, payload::text FROM webhook_events
+                 WHERE app_id = $1 AND call_id IS NULL AND message_id IS NULL
+                   AND payload::text ~ $3)
+             SELECT id, json FROM found
              UNION
              SELECT id, payload::text FROM webhook_events
-             WHERE app_id = $1 AND message_id IN (SELECT dialpad_message_id FROM texts)
-             UNION
-             SELECT id, payload::text FROM webhook_events
-             WHERE app_id = $1 AND call_id IS NULL AND message_id IS NULL
-               AND payload::text ~ $3",
+             WHERE app_id = $1 AND conflicts_with IN (SELECT id FROM found)",
             &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&however_spelled(digits), Type::TEXT)],
         )
         .await?;
@@ -96,7 +102,7 @@ fn however_spelled(digits: &str) -> String {
     last.split("").filter(|digit| !digit.is_empty()).collect::<Vec<_>>().join("[^0-9]*")
 }
 
-/// Puts payloads in the place of those that named the person.
+/// Puts payloads in the place of those that named the person. Nor does a hash stay by which one could try names and numbers.
 pub async fn replace_payloads(
     db: &(impl GenericClient + Sync),
     app_id: AppId,
@@ -106,7 +112,7 @@ pub async fn replace_payloads(
     Ok(db
         .execute_typed(
             "-- erasures.replace_payloads
-             UPDATE webhook_events e SET payload = t.json::jsonb
+             UPDATE webhook_events e SET payload = t.json::jsonb, payload_hash = NULL
              FROM unnest($2::uuid[], $3::text[]) AS t (id, json) WHERE e.app_id = $1 AND e.id = t.id",
             &[(&app_id.0, Type::UUID), (&ids, Type::UUID_ARRAY), (&texts, Type::TEXT_ARRAY)],
         )

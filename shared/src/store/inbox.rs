@@ -18,6 +18,8 @@ pub struct NewEvent<'a> {
     pub json: &'a str,
     /// What makes it the same delivery when it comes again.
     pub dedupe_key: &'a [u8],
+    /// By what it is known to say the same when it comes again.
+    pub payload_hash: &'a [u8],
     /// When it arrived.
     pub received_at: DateTime<Utc>,
     /// How it came.
@@ -58,6 +60,8 @@ impl Source {
 pub enum Accepted {
     /// It is stored, in this row.
     New(Uuid),
+    /// It is kept aside, in this row: an earlier one has its key and says something else.
+    Conflicting(Uuid),
     /// It was stored before.
     Duplicate,
 }
@@ -74,19 +78,27 @@ pub enum Form {
     Text,
 }
 
-/// Stores a delivery once. A payload that is refused in the form of JSON is to be stored as text.
+impl Form {
+    /// How a statement writes the payload, its fourth parameter.
+    const fn payload(self) -> &'static str {
+        match self {
+            Self::Json => "$4::jsonb",
+            Self::Text => "to_jsonb($4)",
+        }
+    }
+}
+
+/// Stores a delivery once. A payload that is refused in the form of JSON is to be stored as text; a duplicate may be a
+/// conflict, which [`keep_aside`] tells.
 pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>, form: Form) -> Result<Accepted> {
-    let payload = match form {
-        Form::Json => "$4::jsonb",
-        Form::Text => "to_jsonb($4)",
-    };
-    let id = new_id();
+    let (id, payload) = (new_id(), form.payload());
     let inserted = db
         .execute_typed(
             &format!(
                 "-- inbox.accept
-                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source)
-                 VALUES ($1, $2, $3, {payload}, $5, $6, $6, $7) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
+                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source,
+                     payload_hash)
+                 VALUES ($1, $2, $3, {payload}, $5, $6, $6, $7, $8) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
             ),
             &[
                 (&id, Type::UUID),
@@ -96,10 +108,47 @@ pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>, form:
                 (&event.dedupe_key, Type::BYTEA),
                 (&event.received_at, Type::TIMESTAMPTZ),
                 (&event.source.as_str(), Type::TEXT),
+                (&event.payload_hash, Type::BYTEA),
             ],
         )
         .await?;
     Ok(if inserted == 1 { Accepted::New(id) } else { Accepted::Duplicate })
+}
+
+/// Keeps a delivery aside that was no new one to [`accept`], once, if it says something else than the one that is stored:
+/// then one of them is wrong, nobody can tell which, and what clients were told stays true. Texts that differ only in the
+/// order of their members or in white space say the same.
+///
+/// A statement of its own, and after the other: it sees what the other found, even if that was stored at the same moment.
+pub async fn keep_aside(
+    db: &(impl GenericClient + Sync),
+    event: NewEvent<'_>,
+    form: Form,
+) -> Result<Accepted> {
+    let (id, payload) = (new_id(), form.payload());
+    let inserted = db
+        .execute_typed(
+            &format!(
+                "-- inbox.keep_aside
+                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source,
+                     payload_hash, conflicts_with)
+                 SELECT $1, $2, $3, {payload}, sha256($5 || $8), $6, $6, $7, $8, e.id FROM webhook_events e
+                 WHERE e.app_id = $2 AND e.dedupe_key = $5 AND e.payload_hash <> $8 AND e.payload <> {payload}
+                 ON CONFLICT (app_id, dedupe_key) DO NOTHING"
+            ),
+            &[
+                (&id, Type::UUID),
+                (&event.app_id.0, Type::UUID),
+                (&event.event_type, Type::TEXT),
+                (&event.json, Type::TEXT),
+                (&event.dedupe_key, Type::BYTEA),
+                (&event.received_at, Type::TIMESTAMPTZ),
+                (&event.source.as_str(), Type::TEXT),
+                (&event.payload_hash, Type::BYTEA),
+            ],
+        )
+        .await?;
+    Ok(if inserted == 1 { Accepted::Conflicting(id) } else { Accepted::Duplicate })
 }
 
 /// An event that waits to be applied.
@@ -117,6 +166,8 @@ pub struct PendingEvent {
     pub due_at: DateTime<Utc>,
     /// How often it failed.
     pub attempts: i32,
+    /// Whether it is kept aside: an earlier one has its key and says something else.
+    pub is_conflicting: bool,
 }
 
 impl PendingEvent {
@@ -171,7 +222,9 @@ pub async fn pending(
     let rows = db
         .query_typed(
             "-- inbox.pending
-             SELECT id, event_type, payload::text AS payload, received_at, due_at, attempts FROM webhook_events
+             SELECT id, event_type, payload::text AS payload, received_at, due_at, attempts,
+                    conflicts_with IS NOT NULL AS is_conflicting
+             FROM webhook_events
              WHERE app_id = $1 AND processed_at IS NULL AND dead_at IS NULL AND due_at <= $2
              ORDER BY received_at, id LIMIT $3",
             &[(&app_id.0, Type::UUID), (&now, Type::TIMESTAMPTZ), (&limit, Type::INT8)],
@@ -186,6 +239,7 @@ pub async fn pending(
             received_at: row.get("received_at"),
             due_at: row.get("due_at"),
             attempts: row.get("attempts"),
+            is_conflicting: row.get("is_conflicting"),
         })
         .collect())
 }
@@ -276,6 +330,25 @@ pub async fn finish(
     } else {
         Err(Error::Inconsistent { table: "webhook_events", column: "processed_at" })
     }
+}
+
+/// Marks events as done with that are not applied, since they are kept aside.
+pub async fn leave_aside(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    events: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    db.execute_typed(
+        "-- inbox.leave_aside
+         UPDATE webhook_events e SET processed_at = $3
+         FROM unnest($2::uuid[]) AS f (id),
+             LATERAL (SELECT ctid, app_id FROM webhook_events WHERE id = f.id OFFSET 0) AS w
+         WHERE e.ctid = w.ctid AND w.app_id = $1",
+        &[(&app_id.0, Type::UUID), (&events, Type::UUID_ARRAY), (&now, Type::TIMESTAMPTZ)],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Sets events aside that can never be applied, with the reason of each.

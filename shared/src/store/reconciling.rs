@@ -154,8 +154,9 @@ pub async fn accept_unless_told(
     let inserted = db
         .execute_typed(
             "-- reconciling.accept_unless_told
-             INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source)
-             SELECT $1, $2, $3, $4::jsonb, $5, $6, $6, $7
+             INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source,
+                 payload_hash)
+             SELECT $1, $2, $3, $4::jsonb, $5, $6, $6, $7, $11
              WHERE NOT EXISTS (
                      SELECT FROM webhook_events e WHERE e.app_id = $2 AND e.call_id = $8 AND e.source = 'delivered'
                      AND ($9::timestamptz IS NULL OR e.processed_at > $9))
@@ -174,6 +175,7 @@ pub async fn accept_unless_told(
                 (&call_id.0, Type::INT8),
                 (&known_at, Type::TIMESTAMPTZ),
                 (&call_id.to_string(), Type::TEXT),
+                (&event.payload_hash, Type::BYTEA),
             ],
         )
         .await?;

@@ -34,6 +34,8 @@ pub enum Metric {
     Retried,
     /// Deliveries that can never be applied.
     Dead,
+    /// Deliveries that were kept aside, since an earlier one under the same key says something else.
+    Conflicting,
     /// Deliveries that wait.
     Pending,
     /// Age of the oldest delivery that waits.
@@ -68,7 +70,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Received,
         Self::Rejected,
         Self::Spilled,
@@ -77,6 +79,7 @@ impl Metric {
         Self::Unrecognised,
         Self::Retried,
         Self::Dead,
+        Self::Conflicting,
         Self::Pending,
         Self::OldestPendingSeconds,
         Self::DeadEvents,
@@ -106,6 +109,7 @@ impl Metric {
             Self::Unrecognised => "Unrecognised",
             Self::Retried => "Retried",
             Self::Dead => "Dead",
+            Self::Conflicting => "Conflicting",
             Self::Pending => "Pending",
             Self::OldestPendingSeconds => "OldestPendingSeconds",
             Self::DeadEvents => "DeadEvents",

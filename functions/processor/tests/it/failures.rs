@@ -123,6 +123,36 @@ async fn a_spilled_delivery_of_an_app_that_is_gone_is_rejected_and_holds_up_no_o
 }
 
 #[tokio::test]
+async fn a_spilled_delivery_that_contradicts_an_earlier_one_is_kept_aside_and_counted() {
+    let stage = Stage::new().await;
+    let spilled = |number: &str, received_at: &str| {
+        let body = json!({"state": "ringing", "call_id": 1, "event_timestamp": 5, "external_number": number});
+        json!({"kind": "spilled", "app_id": stage.app_id, "body": body.to_string(), "verified": true,
+               "received_at": received_at})
+        .to_string()
+    };
+    let (first, other) = ("+14155550101", "+14155550102");
+    for (number, received_at) in
+        [(first, "10:00:00"), (other, "10:00:01"), (first, "10:00:02"), (other, "10:00:03")]
+    {
+        let record =
+            json!({"messageId": "1", "body": spilled(number, &format!("2026-03-02T{received_at}.000Z"))});
+        let answer = processor::handle(&stage.processor, json!({"Records": [record]})).await.unwrap();
+        assert!(answer.batch_item_failures.is_empty());
+    }
+    let frames = stage.frames().await;
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0]["from_number"], first);
+    let aside = "SELECT count(*) FROM webhook_events a JOIN webhook_events b ON b.id = a.conflicts_with
+                 WHERE a.app_id = $1 AND a.processed_at IS NOT NULL AND a.call_id IS NULL AND b.call_id = 1
+                   AND a.payload ->> 'external_number' = '+14155550102'";
+    assert_eq!(stage.count(aside).await, 1);
+    assert_eq!(stage.count("SELECT count(*) FROM webhook_events WHERE app_id = $1").await, 2);
+    let counted = stage.processor.metrics().take(stage.clock.now());
+    assert_eq!((&counted[0]["Conflicting"], &counted[0]["Applied"]), (&json!(1), &json!(1)), "{counted:?}");
+}
+
+#[tokio::test]
 async fn a_long_transcript_is_cut_and_the_frame_stays_small() {
     let stage = Stage::new().await;
     let transcript = "\"ä\u{1}".repeat(20_000);

@@ -2,7 +2,14 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use shared::{clock::Clock, dialpad::erasure::Number, store::erasures};
+use shared::{
+    clock::Clock,
+    dialpad::erasure::Number,
+    store::{
+        erasures,
+        inbox::{self, Accepted, Form, NewEvent, Source},
+    },
+};
 
 use crate::stage::Stage;
 
@@ -11,16 +18,19 @@ async fn the_event_log_is_kept_seven_days_and_the_events_of_a_call_as_long_as_th
     let stage = Stage::new().await;
     stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
     stage.insert("contact", &json!({"event": "Created", "contact": {"id": "1"}})).await;
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 1, "contact": "another"})).await;
+    let aside = "UPDATE webhook_events SET conflicts_with = gen_random_uuid() WHERE payload ? 'state' AND payload ? 'contact'";
+    stage.database.execute(aside, &[]).await.unwrap();
     stage.wake().await;
     let log = "SELECT count(*) FROM client_events WHERE app_id = $1";
     let deliveries = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
 
     stage.clock.advance(TimeDelta::days(6));
     stage.sweep().await;
-    assert_eq!((stage.count(log).await, stage.count(deliveries).await), (1, 2));
+    assert_eq!((stage.count(log).await, stage.count(deliveries).await), (1, 3));
     stage.clock.advance(TimeDelta::days(2));
     stage.sweep().await;
-    assert_eq!((stage.count(log).await, stage.count(deliveries).await), (0, 2));
+    assert_eq!((stage.count(log).await, stage.count(deliveries).await), (0, 3));
     stage.clock.advance(TimeDelta::days(30));
     stage.sweep().await;
     assert_eq!(stage.count(deliveries).await, 1);
@@ -79,6 +89,44 @@ async fn an_erased_number_stays_away_when_a_late_delivery_brings_it_again() {
     assert_eq!(stage.count(named).await, 1);
     let told: Vec<_> = stage.frames().await.into_iter().filter(|frame| frame["call_id"] == "1").collect();
     assert!(!told.is_empty() && told.iter().all(|frame| frame["from_number"].is_null()), "{told:?}");
+    // One that contradicts the stored one comes under a key of which no hash is left. One that contradicts another call's
+    // is kept aside, without the person.
+    let hash = [1_u8; 32];
+    for call_id in [3, 4] {
+        let payload = delivery(call_id, before, 5).to_string();
+        let event = NewEvent {
+            app_id: stage.app_id,
+            event_type: "voicemail_uploaded",
+            json: &payload,
+            dedupe_key: &[u8::try_from(call_id).unwrap(); 32],
+            payload_hash: &hash,
+            received_at: erased_at,
+            source: Source::Delivered,
+        };
+        let (first, again) =
+            (payload.replace("+14155550160", "+14155550170"), payload.replace("Robin", "Robert"));
+        let first = NewEvent { json: &first, payload_hash: &[2; 32], ..event };
+        assert!(matches!(inbox::accept(&stage.database, first, Form::Json).await, Ok(Accepted::New(_))));
+        if call_id == 3 {
+            // As the erasure left it.
+            let sql = "UPDATE webhook_events SET payload_hash = NULL WHERE dedupe_key = $1";
+            stage.database.execute(sql, &[&first.dedupe_key]).await.unwrap();
+        }
+        for (json, hash) in [(&payload, hash), (&again, [3; 32]), (&again, [3; 32])] {
+            let event = NewEvent { json, payload_hash: &hash, ..event };
+            assert_eq!(inbox::accept(&stage.database, event, Form::Json).await.unwrap(), Accepted::Duplicate);
+            inbox::keep_aside(&stage.database, event, Form::Json).await.unwrap();
+        }
+    }
+    stage.wake().await;
+    let aside = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND conflicts_with IS NOT NULL
+                 AND processed_at IS NOT NULL AND call_id IS NULL AND payload_hash IS NULL
+                 AND payload ->> 'call_id' = '4' AND payload ->> 'contact' IS NULL";
+    assert_eq!((stage.count(aside).await, stage.count(known).await), (2, 1));
+    let of_the_first = "SELECT count(*) FROM calls WHERE app_id = $1 AND from_number = '+14155550170'";
+    assert_eq!(stage.count(of_the_first).await, 2);
+    stage.database.execute("DELETE FROM calls WHERE dialpad_call_id IN (3, 4)", &[]).await.unwrap();
+
     // Another event of the call is folded from what is stored: nothing comes back.
     stage.insert("hangup", &json!({"state": "hangup", "call_id": 1, "event_timestamp": after})).await;
     stage.wake().await;

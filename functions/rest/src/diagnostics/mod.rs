@@ -1,5 +1,5 @@
 //! Why does it not work? The four common issues of the guide, each checked on an app's own rows and sockets, with the
-//! command that mends what is wrong.
+//! command that mends what is wrong; and whether deliveries contradict each other.
 
 mod handshakes;
 
@@ -63,7 +63,8 @@ pub(crate) enum Verdict {
     Failed,
 }
 
-/// Checks an app for the common issues: rejected sockets, missing voicemails, events not targeted, dropped connections.
+/// Checks an app for the common issues: rejected sockets, missing voicemails, events not targeted, dropped connections,
+/// deliveries that contradict each other.
 #[utoipa::path(get, operation_id = "diagnose_app", path = "/internal/apps/{app_id}/diagnostics", tag = "Apps",
     params(("app_id" = Uuid, Path)), security(("operator" = [])), responses((status = 200, body = Diagnosis)))]
 pub(crate) async fn diagnose(
@@ -90,6 +91,7 @@ pub(crate) async fn diagnose(
         missing_voicemails(&facts, &app, &format!("{http}/webhooks/dialpad/{app_id}")),
         untargeted_events(&facts, &app),
         dropped_connections(connections.as_deref(), http),
+        conflicting_deliveries(&facts, &app),
     ];
     Ok(axum::Json(Diagnosis { success: true, app_id, checks }))
 }
@@ -166,6 +168,20 @@ fn dropped_connections(connections: Option<&[Connection]>, url: &str) -> Check {
     let command = matches!(verdict, Verdict::Warning)
         .then(|| curl("GET", &format!("{url}/internal/monitoring/websocket/stats")));
     Check { issue: "WebSocket connection drops frequently", verdict, detail, command }
+}
+
+fn conflicting_deliveries(facts: &Facts, app: &str) -> Check {
+    let (verdict, detail, command) = if facts.conflicting == 0 {
+        (Verdict::Ok, "No delivery contradicts an earlier one.".to_owned(), None)
+    } else {
+        let detail = format!(
+            "{} deliveries are kept aside and not applied: each says something else than an earlier one of the same \
+             state at the same time.",
+            facts.conflicting
+        );
+        (Verdict::Warning, detail, Some(curl("GET", &format!("{app}/webhook-events?state=conflicting"))))
+    };
+    Check { issue: "Deliveries contradicting each other", verdict, detail, command }
 }
 
 /// A command line; the secret stays in the operator's shell.

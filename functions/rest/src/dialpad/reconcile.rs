@@ -165,6 +165,7 @@ async fn store(deps: &Deps, app_id: AppId, calls: &[Value], found: &mut Reconcil
                 event_type: &event.event_type,
                 json: &event.json,
                 dedupe_key: &event.dedupe_key,
+                payload_hash: &event.payload_hash,
                 received_at: now,
                 source: Source::Reconciled,
             };

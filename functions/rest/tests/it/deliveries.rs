@@ -7,7 +7,7 @@ use crate::server::{App, Server};
 
 const DEAD: &str = "00000000-0000-7000-8000-0000000000d1";
 
-/// A pending, a retried, a processed and a dead delivery.
+/// A pending, a retried, a processed and a dead delivery, and one that contradicts the processed one.
 async fn prepared(server: &Server) -> App {
     let app = server.app("Acme").await;
     server
@@ -21,7 +21,10 @@ async fn prepared(server: &Server) -> App {
              (gen_random_uuid(), '{app}', 'hangup', '{{}}', '2026-05-28T20:25:00Z', '2026-05-28T20:26:10Z', NULL, 0, NULL,
               7, '2026-05-28T20:24:59Z', now()),
              ('{DEAD}', '{app}', 'nonsense', '[]', '2026-05-28T20:24:00Z', NULL, '2026-05-28T20:24:01Z', 1, 'unreadable',
-              NULL, NULL, now())",
+              NULL, NULL, now());
+             INSERT INTO webhook_events (app_id, event_type, payload, received_at, processed_at, conflicts_with)
+             SELECT app_id, event_type, '{{}}', '2026-05-28T20:24:30Z', '2026-05-28T20:26:10Z', id
+             FROM webhook_events WHERE call_id = 7 AND app_id = '{app}'",
             app = app.id
         ))
         .await;
@@ -38,10 +41,11 @@ async fn deliveries_are_listed_by_what_became_of_them() {
     let app = prepared(&server).await;
     let path = format!("/internal/apps/{}/webhook-events", app.id);
     for (query, expected) in [
-        ("", vec!["ringing", "ringing", "hangup", "nonsense"]),
+        ("", vec!["ringing", "ringing", "hangup", "hangup", "nonsense"]),
         ("?state=pending", vec!["ringing", "ringing"]),
         ("?state=processed", vec!["hangup"]),
         ("?state=dead", vec!["nonsense"]),
+        ("?state=conflicting", vec!["hangup"]),
     ] {
         assert_eq!(
             types(&server.operator_get(&format!("{path}{query}")).await.expect(200)),
@@ -54,7 +58,13 @@ async fn deliveries_are_listed_by_what_became_of_them() {
     assert_eq!((&hangup["state"], &hangup["dialpad_call_id"]), (&json!("processed"), &json!("7")));
     assert_eq!(hangup["source"], "delivered");
     assert_eq!((&hangup["due_at"], &list["pagination"]["total"]), (&json!(null), &json!(1)));
-    let pages = server.operator_get(&format!("{path}?limit=3")).await.expect(200);
+    let aside =
+        server.operator_get(&format!("{path}?state=conflicting")).await.expect(200)["data"][0].clone();
+    assert_eq!((&aside["state"], &aside["conflicts_with"]), (&json!("conflicting"), &hangup["id"]));
+    for of_the_other in ["dialpad_call_id", "occurred_at"] {
+        assert_eq!(aside[of_the_other], hangup[of_the_other]);
+    }
+    let pages = server.operator_get(&format!("{path}?limit=4")).await.expect(200);
     let next = pages["pagination"]["next_cursor"].as_str().unwrap();
     assert_eq!(types(&server.operator_get(&format!("{path}?cursor={next}")).await.expect(200)), ["nonsense"]);
     assert_eq!(server.operator_get(&format!("{path}?state=lost")).await.refusal(422).1, ["state"]);

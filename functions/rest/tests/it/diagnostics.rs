@@ -1,4 +1,4 @@
-//! The four common issues of the guide.
+//! The four common issues of the guide, and deliveries that contradict each other.
 
 use axum::{
     body::Body,
@@ -95,7 +95,7 @@ async fn a_new_app_lacks_deliveries_and_mappings() {
     let server = Server::new().await;
     let app = server.app("Acme").await;
     let (verdicts, checks) = server.verdicts(&app).await;
-    assert_eq!(verdicts, ["ok", "failed", "warning", "warning"]);
+    assert_eq!(verdicts, ["ok", "failed", "warning", "warning", "ok"]);
     let expected = format!("https://cti.example/webhooks/dialpad/{}", app.id);
     assert!(checks[1]["detail"].as_str().unwrap().contains(&expected), "{checks}");
     let unknown = format!("/internal/apps/{}/diagnostics", uuid::Uuid::now_v7());
@@ -118,7 +118,7 @@ async fn each_issue_is_found_with_the_command_that_mends_it() {
         ))
         .await;
     let (verdicts, checks) = server.verdicts(&app).await;
-    assert_eq!(verdicts, ["failed", "warning", "failed", "warning"]);
+    assert_eq!(verdicts, ["failed", "warning", "failed", "warning", "ok"]);
     assert!(checks[0]["command"].as_str().unwrap().contains("/api-key'"), "{checks}");
     assert!(checks[1]["detail"].as_str().unwrap().contains("400 seconds"), "{checks}");
     assert!(
@@ -136,6 +136,11 @@ async fn each_issue_is_found_with_the_command_that_mends_it() {
     server.sql("UPDATE webhook_events SET dead_at = now()").await;
     let (_, checks) = server.verdicts(&app).await;
     assert!(checks[1]["command"].as_str().unwrap().contains("state=dead"), "{checks}");
+    server.sql("UPDATE webhook_events SET dead_at = NULL, processed_at = now(), conflicts_with = gen_random_uuid()").await;
+    let (verdicts, checks) = server.verdicts(&app).await;
+    assert_eq!((verdicts[1].as_str(), verdicts[4].as_str()), ("ok", "warning"));
+    let aside = server.run(&app, checks[4]["command"].as_str().unwrap()).await.expect(200);
+    assert_eq!(aside["data"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

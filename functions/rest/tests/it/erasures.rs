@@ -63,6 +63,26 @@ async fn fill(server: &Server, app: uuid::Uuid) {
             .await
             .unwrap();
     }
+    // Kept aside, since each says something else than one of those: one of them does not even name the number.
+    let aside = json!({"call_id": 1, "state": "transcription", "transcription_text": "Not Robin's words", "target": {"id": 7}});
+    let others = json!({"call_id": 2, "state": "ringing", "contact": {"name": "Kim Elsewhere"}});
+    for (call, payload) in [(1_i64, aside), (2, others)] {
+        database
+            .execute(
+                "INSERT INTO webhook_events (app_id, event_type, payload, processed_at, conflicts_with)
+                 SELECT app_id, 'test', $2::text::jsonb, now(), id FROM webhook_events WHERE app_id = $1 AND call_id = $3",
+                &[&app, &payload.to_string(), &call],
+            )
+            .await
+            .unwrap();
+    }
+    database
+        .execute(
+            "UPDATE webhook_events SET payload_hash = sha256(payload::text::bytea) WHERE app_id = $1",
+            &[&app],
+        )
+        .await
+        .unwrap();
     for (seq, frame) in [(1_i64, frame(1, NUMBER, "It is Robin")), (2, frame(2, "+14155550199", "It is Kim"))]
     {
         database
@@ -100,14 +120,17 @@ async fn a_number_is_erased_everywhere_and_only_in_its_app() {
     let erase =
         async |number: &str| server.operator(Method::POST, &path, Some(json!({ "number": number }))).await;
     let report = erase("+1 (415) 555-0160").await.expect(200);
-    let counts = json!({"call_requests": 1, "calls": 1, "voicemails": 1, "messages": 1, "webhook_events": 2, "client_events": 1});
+    let counts = json!({"call_requests": 1, "calls": 1, "voicemails": 1, "messages": 1, "webhook_events": 3, "client_events": 1});
     assert_eq!(report["data"], counts);
+    let hashes = format!("SELECT count(payload_hash) FROM webhook_events WHERE app_id = '{ours}'");
+    assert_eq!(server.count(&hashes).await, 2, "of what was not about the person");
 
     let after = everything(&server, ours).await;
-    for gone in ["4155550160", "555-0160", "It is Robin", "Hello Robin"] {
+    for gone in ["4155550160", "555-0160", "It is Robin", "Hello Robin", "Not Robin's words"] {
         assert!(!after.contains(gone), "{gone} in {after}");
     }
-    for kept in ["+14155550199", "Kim Other", "+14155550101", "number.erased", "number_hash"] {
+    for kept in ["+14155550199", "Kim Other", "Kim Elsewhere", "+14155550101", "number.erased", "number_hash"]
+    {
         assert!(after.contains(kept), "{kept} not in {after}");
     }
     assert_eq!(everything(&server, theirs).await, before);

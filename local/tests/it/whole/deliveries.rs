@@ -4,7 +4,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use shared::{config::Secret, dialpad::jws};
 
-use super::server::{Stage, server};
+use super::{
+    company::operate,
+    server::{Stage, server},
+};
 
 async fn post(path: &str, body: impl Into<axum::body::Bytes>) -> (u16, Value) {
     let answer = server()
@@ -89,6 +92,72 @@ async fn the_same_delivery_twice_is_kept_once() {
     }
     assert_eq!(kept(&stage).await, 1);
     assert_eq!(stage.frames().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_that_contradicts_an_earlier_one_is_kept_aside_and_told_to_nobody() {
+    let mut stage = Stage::new("contradicting").await;
+    let text = |number: &str, more: &str| {
+        format!(
+            r#"{{"call_id":1,"state":"ringing","event_timestamp":1772470800000,"direction":"inbound",
+                "external_number":"{number}","target":{{"id":7,"type":"user"}}{more}}}"#
+        )
+    };
+    let (first, other) = (text("+14155550101", ""), text("+14155550102", ""));
+    let in_another_order = r#"{"target":{"type":"user","id":7},"external_number":"+14155550101","direction":"inbound",
+        "event_timestamp":1772470800000,"state":"ringing","call_id":1}"#;
+    // What jsonb cannot hold is compared as text.
+    let deep = text("+14155550101", &format!(r#","x":{}{}"#, "[".repeat(20_000), "]".repeat(20_000)));
+    let path = format!("/webhooks/dialpad/{}", stage.app.app_id);
+    for payload in [&first, &first, in_another_order, &other, &deep, &other, &deep, &first] {
+        let body = jws::sign(payload, &stage.app.webhook_secret);
+        assert_eq!(post(&path, body).await, (200, Value::Null), "{payload:.80}");
+    }
+    // The same again of another call, the other one first.
+    let elsewhere = |payload: &str| {
+        jws::sign(&payload.replace("\"call_id\":1", "\"call_id\":2"), &stage.app.webhook_secret)
+    };
+    for payload in [&other, &first] {
+        assert_eq!(post(&path, elsewhere(payload)).await, (200, Value::Null));
+    }
+
+    let frames = stage.frames().await;
+    let told: Vec<_> = frames.iter().map(|frame| (&frame["call_id"], &frame["from_number"])).collect();
+    let expected = [(json!("1"), json!("+14155550101")), (json!("2"), json!("+14155550102"))];
+    assert_eq!(told, expected.iter().map(|(id, number)| (id, number)).collect::<Vec<_>>());
+    for (call_id, number) in expected {
+        let call_id = call_id.as_str().unwrap();
+        assert_eq!(stage.get(&format!("/api/calls/{call_id}")).await["data"]["from_number"], number);
+        let timeline = stage.get(&format!("/api/calls/{call_id}/timeline")).await;
+        assert_eq!(timeline["data"].as_array().unwrap().len(), 1, "{timeline}");
+    }
+
+    assert_eq!(kept(&stage).await, 5);
+    let list = async |stage: &Stage, state: &str| {
+        let path = format!("webhook-events?state={state}");
+        operate(stage, Method::GET, &path, None).await.body["data"].as_array().unwrap().clone()
+    };
+    let (applied, aside) = (list(&stage, "processed").await, list(&stage, "conflicting").await);
+    assert_eq!((applied.len(), aside.len()), (2, 3), "{aside:?}");
+    for (aside, other) in [(&aside[0], &applied[0]), (&aside[1], &applied[1]), (&aside[2], &applied[1])] {
+        assert_eq!(
+            (&aside["conflicts_with"], &aside["dialpad_call_id"]),
+            (&other["id"], &other["dialpad_call_id"])
+        );
+        assert!(aside["processed_at"].is_string() && other["conflicts_with"].is_null(), "{aside} {other}");
+    }
+    let diagnosis = operate(&stage, Method::GET, "diagnostics", None).await.body;
+    let check = &diagnosis["checks"][4];
+    assert_eq!(check["verdict"], "warning", "{diagnosis}");
+    assert!(check["detail"].as_str().unwrap().starts_with("3 deliveries are kept aside"), "{check}");
+    assert!(check["command"].as_str().unwrap().contains("state=conflicting"), "{check}");
+
+    // Whoever has it tried again changes nothing.
+    let replay = format!("webhook-events/{}/replay", aside[0]["id"].as_str().unwrap());
+    assert_eq!(operate(&stage, Method::POST, &replay, None).await.status.as_u16(), 202);
+    stage.settled().await;
+    assert_eq!(list(&stage, "conflicting").await.len(), 3);
+    assert_eq!(stage.frames().await.len(), 2);
 }
 
 async fn kept(stage: &Stage) -> i64 {

@@ -51,6 +51,8 @@ pub struct Delivery {
     /// The same for every copy of a delivery: SHA-256 over family, Dialpad's id, state or status, and
     /// `event_timestamp`; where one of them is missing, over the whole text.
     pub dedupe_key: [u8; 32],
+    /// SHA-256 of the whole text as it came: what comes again under the same key is a copy if it has the same.
+    pub payload_hash: [u8; 32],
     /// The text to store as `jsonb`. NUL and lone surrogates, which that type refuses, stand in it with the backslash of
     /// their escape doubled; nothing else differs from what was sent.
     pub json: String,
@@ -69,7 +71,8 @@ pub fn inspect(raw: &str) -> Result<Delivery, NotAnObject> {
     let mut event_type = word.unwrap_or_else(|| family.as_str().to_owned());
     event_type.truncate(event_type.floor_char_boundary(LONGEST_WORD));
     let dedupe_key = dedupe_key(family, &event_type, &object, raw);
-    Ok(Delivery { family, event_type, dedupe_key, json: json.into_owned() })
+    let payload_hash = Sha256::digest(raw).into();
+    Ok(Delivery { family, event_type, dedupe_key, payload_hash, json: json.into_owned() })
 }
 
 /// The family of an object; of a call also the word that names its state.
@@ -231,6 +234,17 @@ mod tests {
         let other =
             key(r#"{"event_timestamp":"1772470806900","state":"connected","call_id":"6100000000000001"}"#);
         assert_eq!(one, other);
+    }
+
+    #[test]
+    fn what_comes_under_one_key_is_a_copy_if_its_text_is_the_same() {
+        let hash = |json: &str| inspect(json).unwrap().payload_hash;
+        let (one, other) = (
+            r#"{"call_id":1,"state":"connected","event_timestamp":1772470806900,"a":"\u0000"}"#,
+            r#"{"call_id":1,"state":"connected","event_timestamp":1772470806900,"a":"\u0001"}"#,
+        );
+        assert_eq!((key(one), hash(one)), (key(other), hash(one)));
+        assert_ne!(hash(one), hash(other));
     }
 
     #[test]
