@@ -29,6 +29,7 @@ pub(crate) const FILES: &[(&str, &str)] = &embed![
     "018_refused_handshakes.sql",
     "019_reconciled.sql",
     "020_conflicting_deliveries.sql",
+    "021_erasing_in_steps.sql",
 ];
 
 /// The number of the newest file: the schema that this build needs.

@@ -1,23 +1,23 @@
 //! Erasure: a person asks to be forgotten, and an operator names the number.
 
+mod steps;
+
 use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use shared::{
-    dialpad::erasure::{Number, erase},
+    dialpad::erasure::Number,
     domain::ids::AppId,
-    store::{
-        audit,
-        erasures::{self, Erased, Text},
-    },
+    store::{audit, erasures::Erased},
 };
 use utoipa::ToSchema;
 
+use self::steps::Course;
 use crate::{
     Deps,
     auth::Operator,
-    error::{Error, Result},
+    error::Result,
     extract::{Json, NoParameters, Path, Query},
     reply::Data,
     schema,
@@ -56,10 +56,13 @@ pub(crate) struct Erasure {
     webhook_events: u64,
     /// Frames of the event log.
     client_events: u64,
+    /// Whether it came to its end. If not, repeat the request: it goes on where it stopped.
+    complete: bool,
 }
 
 /// Takes a person out of an app: the number, the names, what was written or said, and where it can be heard, in every
-/// table, in stored deliveries and in the event log. Doing it again changes nothing.
+/// table, in stored deliveries and in the event log. It goes on for some seconds: where an app has millions of events it may
+/// have to be repeated until it is complete. After that, doing it again changes nothing.
 #[utoipa::path(post, operation_id = "erase_number", path = "/internal/apps/{app_id}/erasures", tag = "Apps",
     params(("app_id" = Uuid, Path)), request_body = ErasureRequest, security(("operator" = [])),
     responses((status = 200, body = Data<Erasure>)))]
@@ -70,36 +73,27 @@ pub(crate) async fn create(
     _: Query<NoParameters>,
     Json(ErasureRequest { number: Erasable(number) }): Json<ErasureRequest>,
 ) -> Result<axum::Json<Data<Erasure>>> {
-    let now = deps.clock.now();
+    let (erased, complete) = Course::begin(&deps, app_id, &number).await?.go().await?;
     let tx = deps.store.app(app_id).await?;
-    if !erasures::lock(&*tx, app_id).await? {
-        return Err(Error::NotFound("app"));
-    }
-    let payloads = without(erasures::payloads(&*tx, app_id, number.digits()).await?, &number);
-    let frames = without(erasures::frames(&*tx, app_id, number.digits()).await?, &number);
-    let erased = Erased {
-        webhook_events: erasures::replace_payloads(&*tx, app_id, &payloads).await?,
-        client_events: erasures::replace_frames(&*tx, app_id, &frames).await?,
-        ..erasures::rows(&*tx, app_id, number.digits()).await?
-    };
-    let hash = number.hash(app_id);
-    erasures::remember(&*tx, app_id, &hash, now).await?;
-    let detail = serde_json::json!({ "number_hash": hexadecimal(&hash), "erased": erased });
-    audit::record(&*tx, app_id, "number.erased", &detail, &operator.request_id, now).await?;
-    tx.commit().await?;
+    let hash = hexadecimal(&number.hash(app_id));
+    let detail = serde_json::json!({ "number_hash": hash, "erased": erased, "complete": complete });
+    let now = deps.clock.now();
+    tx.commit_with(audit::record(&*tx, app_id, "number.erased", &detail, &operator.request_id, now)).await?;
 
     let Erased { call_requests, calls, voicemails, messages, webhook_events, client_events } = erased;
     tracing::info!(
         component = "Retention", %app_id, request_id = operator.request_id, call_requests, calls, voicemails, messages, webhook_events,
-        client_events, "number erased"
+        client_events, complete, "number erased"
     );
-    Ok(Data::json(Erasure { call_requests, calls, voicemails, messages, webhook_events, client_events }))
-}
-
-/// The texts that name the person, as they are without.
-fn without(texts: Vec<Text>, number: &Number) -> Vec<Text> {
-    let erased = |Text { id, json }| erase(&json, number).map(|json| Text { id, json });
-    texts.into_iter().filter_map(erased).collect()
+    Ok(Data::json(Erasure {
+        call_requests,
+        calls,
+        voicemails,
+        messages,
+        webhook_events,
+        client_events,
+        complete,
+    }))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

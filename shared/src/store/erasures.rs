@@ -1,13 +1,25 @@
 //! Taking a person out of an app: the number, the names and what was said, in every table and in stored payloads and
 //! frames. What a payload or a frame is without the person, the caller says.
+//!
+//! It goes step by step, each a transaction of its own: however much an app has, none holds its stream for long, and what is
+//! done stays done. What has the number in a column is found by it; payloads and frames that belong to nothing of that kind
+//! are read one after the other ([`scan`]).
+
+pub mod scan;
+
+use std::ops::AddAssign;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio_postgres::{GenericClient, types::Type};
+use tokio_postgres::{
+    GenericClient, Row,
+    types::{Json, Type},
+};
 use uuid::Uuid;
 
+use self::scan::Place;
 use super::Result;
-use crate::domain::ids::AppId;
+use crate::domain::ids::{AppId, DialpadId};
 
 /// How many rows of each table were changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,13 +38,31 @@ pub struct Erased {
     pub client_events: u64,
 }
 
-/// A stored text that may name the person: a payload or a frame.
+impl AddAssign for Erased {
+    fn add_assign(&mut self, more: Self) {
+        let Self { call_requests, calls, voicemails, messages, webhook_events, client_events } = more;
+        self.call_requests += call_requests;
+        self.calls += calls;
+        self.voicemails += voicemails;
+        self.messages += messages;
+        self.webhook_events += webhook_events;
+        self.client_events += client_events;
+    }
+}
+
+/// A stored payload that may name the person.
 #[derive(Clone, Debug)]
 pub struct Text {
     /// Its row.
     pub id: Uuid,
     /// The JSON.
     pub json: String,
+}
+
+impl From<&Row> for Text {
+    fn from(row: &Row) -> Self {
+        Self { id: row.get("id"), json: row.get("json") }
+    }
 }
 
 /// Waits for the app's stream, so that no delivery is applied meanwhile. Says whether there is such an app.
@@ -47,59 +77,217 @@ pub async fn lock(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<boo
     Ok(row.is_some())
 }
 
-/// The payloads that may name the person: of the conversations and messages with the number, and those of neither, applied
-/// or not, in which its last nine digits stand: numbers are written with and without their country. With them those that
-/// were kept aside because they contradict one of them.
-pub async fn payloads(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str) -> Result<Vec<Text>> {
-    let rows = db
-        .query_typed(
-            "-- erasures.payloads
-             WITH legs AS (
-                 SELECT dialpad_call_id FROM calls WHERE app_id = $1 AND parent_call_id IN (
-                     SELECT parent_call_id FROM calls
-                     WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)))),
-             texts AS (
-                 SELECT dialpad_message_id FROM messages
-                 WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2))),
-             found AS (
-                 SELECT id, payload::text AS json FROM webhook_events
-                 WHERE app_id = $1 AND call_id IN (SELECT dialpad_call_id FROM legs)
-                 UNION
-                 SELECT id, payload::text FROM webhook_events
-                 WHERE app_id = $1 AND message_id IN (SELECT dialpad_message_id FROM texts)
-                 UNION
-                 SELECT id, payload::text FROM webhook_events
-                 WHERE app_id = $1 AND call_id IS NULL AND message_id IS NULL
-                   AND payload::text ~ $3)
-             SELECT id, json FROM found
-             UNION
-             SELECT id, payload::text FROM webhook_events
-             WHERE app_id = $1 AND conflicts_with IN (SELECT id FROM found)",
-            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&however_spelled(digits), Type::TEXT)],
+/// Remembers from now on that a number was erased, so that it is known when a delivery about something earlier brings it
+/// again. Gives back where the last erasure of it stopped, if that did not come to its end.
+pub async fn begin(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    number_hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<Place>> {
+    let row = db
+        .query_typed_one(
+            "-- erasures.begin
+             INSERT INTO erasures (app_id, number_hash, erased_at) VALUES ($1, $2, $3)
+             ON CONFLICT (app_id, number_hash) DO UPDATE SET erased_at = excluded.erased_at RETURNING place",
+            &[(&app_id.0, Type::UUID), (&number_hash, Type::BYTEA), (&now, Type::TIMESTAMPTZ)],
         )
         .await?;
-    Ok(rows.iter().map(|row| Text { id: row.get("id"), json: row.get("json") }).collect())
+    // A place that another release wrote and this one cannot read: then everything is read again.
+    Ok(row.try_get::<_, Option<Json<Place>>>("place").ok().flatten().map(|Json(place)| place))
 }
 
-/// The frames that may name the person, by the last nine digits of the number.
-pub async fn frames(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str) -> Result<Vec<Text>> {
+/// Notes where an erasure stands; none: it came to its end.
+pub async fn keep_place(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    number_hash: &[u8],
+    place: Option<Place>,
+) -> Result<()> {
+    db.execute_typed(
+        "-- erasures.keep_place
+         UPDATE erasures SET place = $3 WHERE app_id = $1 AND number_hash = $2",
+        &[(&app_id.0, Type::UUID), (&number_hash, Type::BYTEA), (&place.map(Json), Type::JSONB)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The legs of at most so many conversations with the number. Numbers are compared as they are stored, here and below, with
+/// and without the plus sign.
+pub async fn legs(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    digits: &str,
+    conversations: i64,
+) -> Result<Vec<DialpadId>> {
     let rows = db
         .query_typed(
-            "-- erasures.frames
-             SELECT id, frame AS json FROM client_events
-             WHERE app_id = $1 AND frame ~ $2",
-            &[(&app_id.0, Type::UUID), (&however_spelled(digits), Type::TEXT)],
+            "-- erasures.legs
+             SELECT dialpad_call_id FROM calls WHERE app_id = $1 AND parent_call_id IN (
+                 SELECT parent_call_id FROM calls
+                 WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)) LIMIT $3)",
+            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&conversations, Type::INT8)],
         )
         .await?;
-    Ok(rows.iter().map(|row| Text { id: row.get("id"), json: row.get("json") }).collect())
+    Ok(rows.iter().map(|row| DialpadId(row.get(0))).collect())
 }
 
-/// An expression for the last nine digits of a number with anything between them that is no digit. No index serves it: a
-/// frame may name a number in any text of any call. But Postgres decides on it while it reads a text once, and without
-/// writing another, so that a week of a busy app's log stays within the time of a statement.
-fn however_spelled(digits: &str) -> String {
-    let last = &digits[digits.len().saturating_sub(9)..];
-    last.split("").filter(|digit| !digit.is_empty()).collect::<Vec<_>>().join("[^0-9]*")
+/// The payloads of these legs.
+pub async fn payloads_of_calls(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    legs: &[DialpadId],
+) -> Result<Vec<Text>> {
+    let rows = db
+        .query_typed(
+            "-- erasures.payloads_of_calls
+             SELECT id, payload::text AS json FROM webhook_events WHERE app_id = $1 AND call_id = ANY ($2)",
+            &[(&app_id.0, Type::UUID), (&numbers(legs), Type::INT8_ARRAY)],
+        )
+        .await?;
+    Ok(rows.iter().map(Text::from).collect())
+}
+
+/// The payloads that were kept aside because each contradicts one of these.
+pub async fn kept_aside(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    contradicted: &[Text],
+) -> Result<Vec<Text>> {
+    if contradicted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = contradicted.iter().map(|text| text.id).collect();
+    let rows = db
+        .query_typed(
+            "-- erasures.kept_aside
+             SELECT id, payload::text AS json FROM webhook_events WHERE app_id = $1 AND conflicts_with = ANY ($2)",
+            &[(&app_id.0, Type::UUID), (&ids, Type::UUID_ARRAY)],
+        )
+        .await?;
+    Ok(rows.iter().map(Text::from).collect())
+}
+
+/// Takes the person out of these legs and their voicemails.
+pub async fn calls(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    digits: &str,
+    legs: &[DialpadId],
+) -> Result<Erased> {
+    let row = db
+        .query_typed_one(
+            "-- erasures.calls
+             WITH v AS (
+                 UPDATE voicemails SET
+                     from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
+                     to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
+                     contact_name = NULL, recording_url = NULL, transcript = NULL
+                 WHERE app_id = $1 AND dialpad_call_id = ANY ($3)
+                 RETURNING 1),
+             c AS (
+                 UPDATE calls SET
+                     from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
+                     to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
+                     contact_name = NULL, recording_url = NULL, custom_data = NULL
+                 WHERE app_id = $1 AND dialpad_call_id = ANY ($3)
+                 RETURNING 1)
+             SELECT (SELECT count(*) FROM c) AS calls, (SELECT count(*) FROM v) AS voicemails",
+            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&numbers(legs), Type::INT8_ARRAY)],
+        )
+        .await?;
+    Ok(Erased { calls: count(&row, "calls"), voicemails: count(&row, "voicemails"), ..Erased::default() })
+}
+
+/// At most so many text messages with the number.
+pub async fn texts(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    digits: &str,
+    messages: i64,
+) -> Result<Vec<DialpadId>> {
+    let rows = db
+        .query_typed(
+            "-- erasures.texts
+             SELECT dialpad_message_id FROM messages
+             WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)) LIMIT $3",
+            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&messages, Type::INT8)],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| DialpadId(row.get(0))).collect())
+}
+
+/// The payloads of these text messages.
+pub async fn payloads_of_texts(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    texts: &[DialpadId],
+) -> Result<Vec<Text>> {
+    let rows = db
+        .query_typed(
+            "-- erasures.payloads_of_texts
+             SELECT id, payload::text AS json FROM webhook_events WHERE app_id = $1 AND message_id = ANY ($2)",
+            &[(&app_id.0, Type::UUID), (&numbers(texts), Type::INT8_ARRAY)],
+        )
+        .await?;
+    Ok(rows.iter().map(Text::from).collect())
+}
+
+/// Takes the person out of these text messages.
+pub async fn messages(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    digits: &str,
+    texts: &[DialpadId],
+) -> Result<Erased> {
+    let messages = db
+        .execute_typed(
+            "-- erasures.messages
+             UPDATE messages SET
+                 from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
+                 to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
+                 contact_name = NULL, text = NULL, mms_url = NULL
+             WHERE app_id = $1 AND dialpad_message_id = ANY ($3)",
+            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&numbers(texts), Type::INT8_ARRAY)],
+        )
+        .await?;
+    Ok(Erased { messages, ..Erased::default() })
+}
+
+/// Takes the person out of at most so many voicemails whose call has not the number, and calls that a CRM asked for.
+pub async fn others(
+    db: &(impl GenericClient + Sync),
+    app_id: AppId,
+    digits: &str,
+    rows: i64,
+) -> Result<Erased> {
+    let row = db
+        .query_typed_one(
+            "-- erasures.others
+             WITH v AS (
+                 UPDATE voicemails SET
+                     from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
+                     to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
+                     contact_name = NULL, recording_url = NULL, transcript = NULL
+                 WHERE app_id = $1 AND id = ANY (ARRAY (
+                     SELECT id FROM voicemails
+                     WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)) LIMIT $3))
+                 RETURNING 1),
+             r AS (
+                 UPDATE call_requests SET to_number = NULL, custom_data = NULL
+                 WHERE app_id = $1 AND id = ANY (ARRAY (
+                     SELECT id FROM call_requests WHERE app_id = $1 AND to_number IN ($2, '+' || $2) LIMIT $3))
+                 RETURNING 1)
+             SELECT (SELECT count(*) FROM v) AS voicemails, (SELECT count(*) FROM r) AS call_requests",
+            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT), (&rows, Type::INT8)],
+        )
+        .await?;
+    Ok(Erased {
+        voicemails: count(&row, "voicemails"),
+        call_requests: count(&row, "call_requests"),
+        ..Erased::default()
+    })
 }
 
 /// Puts payloads in the place of those that named the person. Nor does a hash stay by which one could try names and numbers.
@@ -108,7 +296,10 @@ pub async fn replace_payloads(
     app_id: AppId,
     texts: &[Text],
 ) -> Result<u64> {
-    let (ids, texts) = unzipped(texts);
+    if texts.is_empty() {
+        return Ok(0);
+    }
+    let (ids, texts): (Vec<Uuid>, Vec<&str>) = texts.iter().map(|text| (text.id, text.json.as_str())).unzip();
     Ok(db
         .execute_typed(
             "-- erasures.replace_payloads
@@ -117,90 +308,6 @@ pub async fn replace_payloads(
             &[(&app_id.0, Type::UUID), (&ids, Type::UUID_ARRAY), (&texts, Type::TEXT_ARRAY)],
         )
         .await?)
-}
-
-/// Puts frames in the place of those that named the person.
-pub async fn replace_frames(db: &(impl GenericClient + Sync), app_id: AppId, texts: &[Text]) -> Result<u64> {
-    let (ids, texts) = unzipped(texts);
-    Ok(db
-        .execute_typed(
-            "-- erasures.replace_frames
-             UPDATE client_events e SET frame = t.json
-             FROM unnest($2::uuid[], $3::text[]) AS t (id, json) WHERE e.app_id = $1 AND e.id = t.id",
-            &[(&app_id.0, Type::UUID), (&ids, Type::UUID_ARRAY), (&texts, Type::TEXT_ARRAY)],
-        )
-        .await?)
-}
-
-fn unzipped(texts: &[Text]) -> (Vec<Uuid>, Vec<&str>) {
-    texts.iter().map(|text| (text.id, text.json.as_str())).unzip()
-}
-
-/// Takes the person out of the rows. Numbers are compared as they are stored, with and without the plus sign.
-pub async fn rows(db: &(impl GenericClient + Sync), app_id: AppId, digits: &str) -> Result<Erased> {
-    let row = db
-        .query_typed_one(
-            "-- erasures.rows
-             WITH legs AS (
-                 SELECT id, dialpad_call_id FROM calls WHERE app_id = $1 AND parent_call_id IN (
-                     SELECT parent_call_id FROM calls
-                     WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)))),
-             v AS (
-                 UPDATE voicemails v SET
-                     from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
-                     to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
-                     contact_name = NULL, recording_url = NULL, transcript = NULL
-                 WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2)
-                     OR dialpad_call_id IN (SELECT dialpad_call_id FROM legs))
-                 RETURNING 1),
-             m AS (
-                 UPDATE messages m SET
-                     from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
-                     to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
-                     contact_name = NULL, text = NULL, mms_url = NULL
-                 WHERE app_id = $1 AND (from_number IN ($2, '+' || $2) OR to_number IN ($2, '+' || $2))
-                 RETURNING 1),
-             c AS (
-                 UPDATE calls c SET
-                     from_number = CASE WHEN from_number IN ($2, '+' || $2) THEN NULL ELSE from_number END,
-                     to_number = CASE WHEN to_number IN ($2, '+' || $2) THEN NULL ELSE to_number END,
-                     contact_name = NULL, recording_url = NULL, custom_data = NULL
-                 WHERE app_id = $1 AND id IN (SELECT id FROM legs)
-                 RETURNING 1),
-             r AS (
-                 UPDATE call_requests SET to_number = NULL, custom_data = NULL
-                 WHERE app_id = $1 AND to_number IN ($2, '+' || $2)
-                 RETURNING 1)
-             SELECT (SELECT count(*) FROM r) AS call_requests, (SELECT count(*) FROM c) AS calls, (SELECT count(*) FROM v) AS voicemails,
-                    (SELECT count(*) FROM m) AS messages",
-            &[(&app_id.0, Type::UUID), (&digits, Type::TEXT)],
-        )
-        .await?;
-    let count = |name: &str| row.get::<_, i64>(name).unsigned_abs();
-    Ok(Erased {
-        call_requests: count("call_requests"),
-        calls: count("calls"),
-        voicemails: count("voicemails"),
-        messages: count("messages"),
-        ..Erased::default()
-    })
-}
-
-/// Remembers that a number was erased, so that it is known when a delivery about something earlier brings it again.
-pub async fn remember(
-    db: &(impl GenericClient + Sync),
-    app_id: AppId,
-    number_hash: &[u8],
-    now: DateTime<Utc>,
-) -> Result<()> {
-    db.execute_typed(
-        "-- erasures.remember
-         INSERT INTO erasures (app_id, number_hash, erased_at) VALUES ($1, $2, $3)
-         ON CONFLICT (app_id, number_hash) DO UPDATE SET erased_at = excluded.erased_at",
-        &[(&app_id.0, Type::UUID), (&number_hash, Type::BYTEA), (&now, Type::TIMESTAMPTZ)],
-    )
-    .await?;
-    Ok(())
 }
 
 /// When each of these numbers was erased, of those that were.
@@ -219,16 +326,10 @@ pub async fn remembered(
     Ok(rows.iter().map(|row| (row.get("number_hash"), row.get("erased_at"))).collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn numbers(ids: &[DialpadId]) -> Vec<i64> {
+    ids.iter().map(|id| id.0).collect()
+}
 
-    #[test]
-    fn a_number_is_looked_for_by_its_last_digits_however_they_are_spelled() {
-        assert_eq!(
-            however_spelled("14155550160"),
-            "1[^0-9]*5[^0-9]*5[^0-9]*5[^0-9]*5[^0-9]*0[^0-9]*1[^0-9]*6[^0-9]*0"
-        );
-        assert_eq!(however_spelled("1234567").matches("[^0-9]*").count(), 6);
-    }
+fn count(row: &Row, name: &str) -> u64 {
+    row.get::<_, i64>(name).unsigned_abs()
 }

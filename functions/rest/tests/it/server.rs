@@ -10,6 +10,7 @@ use axum::{
 use rest::{Config, Deps, router};
 use serde_json::{Value, json};
 use shared::{
+    clock::Clock,
     config::Env,
     store::{Settings, Store},
     testing::{Database, ManualClock},
@@ -96,7 +97,7 @@ pub(crate) fn config(url: &str, more: &[(&str, &str)]) -> Config {
 }
 
 /// A router on this database; connections are many, since tests ask for several things at once.
-pub(crate) fn service(url: &str, clock: &ManualClock, more: &[(&str, &str)]) -> Router {
+pub(crate) fn service(url: &str, clock: &(impl Clock + Clone + 'static), more: &[(&str, &str)]) -> Router {
     let config = config(url, more);
     let mut settings = Settings::new(config.database_url.expose()).with_connections(4);
     // As if the function were frozen between any two requests.
