@@ -39,8 +39,8 @@ async fn look_until_the_end(processor: &Processor) -> Result<(), Error> {
     if let Err(error) = measure(processor).await {
         warn!(component = "Processor", error = %Chain(&error), "backlog not measured");
     }
-    retention::delete_what_is_due(processor).await;
-    let (outcome, ()) = join(look_until(processor, end), close_sockets_until(processor, end)).await;
+    let others = join(close_sockets_until(processor, end), retention::delete_until(processor, end));
+    let (outcome, _) = join(look_until(processor, end), others).await;
     outcome
 }
 

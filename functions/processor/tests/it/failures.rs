@@ -1,8 +1,8 @@
 //! What cannot be done delays nothing else, and nothing is lost.
 
 use chrono::TimeDelta;
-use serde_json::json;
-use shared::{clock::Clock as _, config::Secret, dialpad::jws::sign};
+use serde_json::{Value, json};
+use shared::{clock::Clock as _, config::Secret, dialpad::jws::sign, store::deliveries};
 
 use crate::stage::Stage;
 
@@ -244,4 +244,37 @@ async fn what_dialpad_says_for_the_first_time_is_kept_and_counted() {
     stage.wake().await;
     let counted = stage.processor.metrics().take(stage.clock.now());
     assert_eq!((&counted[0]["Unrecognised"], &counted[0]["Applied"]), (&json!(2), &json!(4)), "{counted:?}");
+}
+
+/// Alarms and the monitoring endpoint must not tell different stories.
+#[tokio::test]
+async fn the_metrics_of_the_alarms_are_the_figures_of_the_monitoring_endpoint() {
+    let stage = Stage::new().await;
+    let refuse = "ALTER TABLE calls ADD CONSTRAINT calls_test CHECK (dialpad_call_id <> 13)";
+    stage.database.batch_execute(refuse).await.unwrap();
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 13})).await;
+    stage.insert("ringing", &json!("not an object")).await;
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
+    stage.wake().await;
+    let taken = || -> serde_json::Map<String, Value> {
+        let documents = stage.processor.metrics().take(stage.clock.now());
+        documents.into_iter().filter_map(|document| document.as_object().cloned()).flatten().collect()
+    };
+    let counted = taken();
+    for (metric, count) in [("Applied", 1), ("Retried", 1), ("Dead", 1)] {
+        assert_eq!(counted[metric], count, "{metric} in {counted:?}");
+    }
+
+    stage.clock.advance(TimeDelta::seconds(400));
+    let progress = deliveries::progress(&stage.database, stage.clock.now()).await.unwrap();
+    assert_eq!((progress.pending, progress.oldest_seconds, progress.dead), (1, 400, 1));
+    stage.sweep().await;
+    let told = taken();
+    for (metric, figure) in [
+        ("Pending", progress.pending),
+        ("OldestPendingSeconds", progress.oldest_seconds),
+        ("DeadEvents", progress.dead),
+    ] {
+        assert_eq!(told[metric], figure, "{metric} in {told:?}");
+    }
 }

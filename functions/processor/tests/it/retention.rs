@@ -54,6 +54,24 @@ async fn more_than_one_batch_is_deleted_in_one_run() {
 }
 
 #[tokio::test]
+async fn whoever_does_not_wait_for_the_schedule_has_all_of_it_deleted_at_once() {
+    let stage = Stage::new().await;
+    // More than the schedule has time for in any case.
+    let sql = "INSERT INTO client_events (app_id, seq, id, frame, created_at, handed_over_at)
+               SELECT $1, n, gen_random_uuid(), '{}', $2, $2 FROM generate_series(1, 25000) AS n";
+    let old = stage.clock.now() - TimeDelta::days(8);
+    stage.database.execute(sql, &[&stage.app_id.0, &old]).await.unwrap();
+    let sql = "INSERT INTO client_events (app_id, seq, id, frame, created_at, handed_over_at)
+               VALUES ($1, 25001, gen_random_uuid(), '{}', $2, $2)";
+    stage.database.execute(sql, &[&stage.app_id.0, &stage.clock.now()]).await.unwrap();
+    stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
+    processor::handle(&stage.processor, json!({"action": "forget"})).await.unwrap();
+    assert_eq!(stage.count("SELECT sum(seq)::bigint FROM client_events WHERE app_id = $1").await, 25001);
+    let pending = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL";
+    assert_eq!(stage.count(pending).await, 1, "nothing else is done");
+}
+
+#[tokio::test]
 async fn how_long_is_a_setting() {
     let stage = Stage::keeping("1", "2").await;
     stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
@@ -73,7 +91,7 @@ async fn an_erased_number_stays_away_when_a_late_delivery_brings_it_again() {
     let stage = Stage::new().await;
     let number = Number::parse("+14155550160").unwrap();
     let erased_at = Clock::now(&stage.clock);
-    erasures::remember(&stage.database, stage.app_id, &number.hash(stage.app_id), erased_at).await.unwrap();
+    erasures::begin(&stage.database, stage.app_id, &number.hash(stage.app_id), erased_at).await.unwrap();
     let delivery = |call_id: i64, began_at: i64, minutes: i64| {
         json!({"state": "voicemail_uploaded", "call_id": call_id, "date_started": began_at,
                "event_timestamp": erased_at.timestamp_millis() + minutes * 60_000, "direction": "inbound",
