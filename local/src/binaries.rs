@@ -34,7 +34,7 @@ pub enum Error {
     #[error("building the functions failed ({0})")]
     Build(ExitStatus),
     /// A binary is missing.
-    #[error("there is no {}", .0.display())]
+    #[error("there is no {}: leave --bin-dir out to have the functions built, or build them with cargo", .0.display())]
     Missing(PathBuf),
 }
 

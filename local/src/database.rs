@@ -71,7 +71,7 @@ pub enum Error {
     #[error("starting Postgres: set {VARIABLE} or --database-url to use a server of your own")]
     Start(#[from] shared::postgres::Error),
     /// The database that was named cannot be used.
-    #[error("{choice} cannot be used")]
+    #[error("{choice} cannot be used; without it, a private Postgres is started")]
     Chosen {
         /// Which one it is, and who named it.
         choice: Choice,
@@ -81,9 +81,12 @@ pub enum Error {
     /// The migrations were not applied.
     #[error("applying the migrations to the database in {}", .0.display())]
     Migrate(PathBuf, #[source] shared::migrate::Error),
-    /// A file or a thread of the start failed.
-    #[error("keeping the private database")]
-    Io(#[from] std::io::Error),
+    /// The folder for the data cannot be written to.
+    #[error("cannot write to {}: choose another folder for the data with --data, or a database with --database-url", .0.display())]
+    Folder(PathBuf, #[source] std::io::Error),
+    /// A thread of the start failed.
+    #[error("starting the private database")]
+    Thread(#[from] tokio::task::JoinError),
 }
 
 impl Database {
@@ -124,7 +127,8 @@ impl Database {
     async fn start_private(wanted: Wanted, say: fn(&str)) -> Result<Self, Error> {
         let record = (!wanted.is_ephemeral).then(|| record(&wanted.data));
         if record.is_some() {
-            std::fs::create_dir_all(&wanted.data)?;
+            std::fs::create_dir_all(&wanted.data)
+                .map_err(|error| Error::Folder(wanted.data.clone(), error))?;
         }
         let options = Options {
             data_dir: (!wanted.is_ephemeral).then(|| wanted.data.join("postgres")),
@@ -135,10 +139,10 @@ impl Database {
             progress: Some(Box::new(say)),
         };
         let started = tokio::task::spawn_blocking(move || Server::start(options)).await;
-        let server = started.map_err(std::io::Error::other)??;
+        let server = started??;
         let url = server.url(NAME);
         if let Some(record) = record {
-            std::fs::write(record, &url)?;
+            std::fs::write(&record, &url).map_err(|error| Error::Folder(record, error))?;
         }
         Ok(Self { url, server: Some(server) })
     }

@@ -28,7 +28,6 @@ pub use worker::Processor;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::Value;
-
 use tokio::time::Instant;
 
 /// Serves one invocation: a batch of the event queue or the spill queue, the schedule, or an operator who does not wait for

@@ -6,6 +6,7 @@
 
 mod events;
 mod intrinsics;
+mod parameters;
 mod reader;
 mod resources;
 mod yaml;
@@ -191,6 +192,14 @@ pub enum Error {
     /// The text is not YAML.
     #[error("parsing the template")]
     Yaml(#[from] serde_yaml_ng::Error),
+    /// A parameter was given a value that it cannot have.
+    #[error("parameter {name}: {problem}")]
+    Parameter {
+        /// The parameter.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A part that must be there is not, or has another shape.
     #[error("{at}: {problem}")]
     Shape {
@@ -219,7 +228,9 @@ impl Template {
 
     /// Parses the text of a template.
     pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Self, Error> {
-        resources::read(&yaml::load(text)?, surroundings)
+        let template = yaml::load(text)?;
+        parameters::check(&template, surroundings)?;
+        resources::read(&template, surroundings)
     }
 
     /// The function with that binary.

@@ -221,6 +221,27 @@ fn parameters_replace_defaults_and_decide_conditions() {
 }
 
 #[test]
+fn a_value_that_a_parameter_cannot_have_is_refused_with_those_that_it_can() {
+    let template = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    let given = |name: &str, value: &str| {
+        let mut surroundings = surroundings();
+        surroundings.parameters = [(name.to_owned(), value.to_owned())].into();
+        Template::parse(&template, &surroundings).map(drop).map_err(|error| error.to_string())
+    };
+    for (name, value, told) in [
+        ("EventLogRetention", "7", "no such parameter; it has "),
+        ("EventLogRetentionDays", "a week", "\"a week\" is no number"),
+        ("EventLogRetentionDays", "0", "0 is not within 1 to 3650"),
+        ("AllowApiKeyInUrl", "no", "\"no\" is none of true, false"),
+    ] {
+        let refused = given(name, value).unwrap_err();
+        assert!(refused.starts_with(&format!("parameter {name}: ")) && refused.contains(told), "{refused}");
+    }
+    assert_eq!(given("EventLogRetentionDays", "1"), Ok(()));
+    assert_eq!(given("HttpDomainName", "cti.example.com"), Ok(()));
+}
+
+#[test]
 fn a_value_that_exists_only_in_aws_is_named() {
     let mut surroundings = surroundings();
     surroundings.overrides.clear();
