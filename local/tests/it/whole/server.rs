@@ -3,17 +3,25 @@
 use std::{fs::File, path::Path, sync::OnceLock, time::Duration};
 
 use local::{
-    child,
+    child::{self, Addresses},
     client::{App, Client, Socket},
 };
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
 
+use super::privacy::Printed;
+
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server.
-pub(crate) struct Server(child::Server);
+pub(crate) struct Server {
+    addresses: Addresses,
+    /// There until this is dropped.
+    process: Option<child::Server>,
+    /// What its functions print, unless the test looks at it itself.
+    printed: Option<Printed>,
+}
 
 /// The server that the tests share.
 pub(crate) fn server() -> &'static Server {
@@ -24,7 +32,13 @@ pub(crate) fn server() -> &'static Server {
 impl Server {
     /// Starts one of its own, with these arguments besides.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self(child::Server::start(env!("CARGO_BIN_EXE_local"), arguments).unwrap())
+        let printed = Printed::new();
+        let arguments = [&["--function-logs", printed.path()], arguments].concat();
+        Self::of(child::Server::start(env!("CARGO_BIN_EXE_local"), &arguments).unwrap(), Some(printed))
+    }
+
+    fn of(process: child::Server, printed: Option<Printed>) -> Self {
+        Self { addresses: process.addresses.clone(), process: Some(process), printed }
     }
 
     /// The same with these variables in its environment, everything that it shows in one file, and what the functions
@@ -33,27 +47,27 @@ impl Server {
         let program = env!("CARGO_BIN_EXE_local");
         let arguments = ["--verbose", "--function-logs", printed.to_str().unwrap()];
         let shown = File::create(shown).unwrap().into();
-        Self(child::Server::start_with(program, &arguments, environment, shown).unwrap())
+        Self::of(child::Server::start_with(program, &arguments, environment, shown).unwrap(), None)
     }
 
     /// The URL of its HTTP API.
     pub(crate) fn edge(&self) -> &str {
-        &self.0.addresses.edge
+        &self.addresses.edge
     }
 
     /// The URL of the AWS services.
     pub(crate) fn aws(&self) -> &str {
-        &self.0.addresses.aws
+        &self.addresses.aws
     }
 
     /// The URL of its WebSocket API.
     pub(crate) fn ws(&self) -> &str {
-        &self.0.addresses.ws
+        &self.addresses.ws
     }
 
     /// The URL of the fake Dialpad.
     pub(crate) fn dialpad(&self) -> &str {
-        self.0.addresses.dialpad.as_deref().unwrap()
+        self.addresses.dialpad.as_deref().unwrap()
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -62,9 +76,16 @@ impl Server {
 
     pub(crate) async fn database(&self) -> tokio_postgres::Client {
         let (client, connection) =
-            tokio_postgres::connect(&self.0.addresses.database_url, NoTls).await.unwrap();
+            tokio_postgres::connect(&self.addresses.database_url, NoTls).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.take());
+        self.printed.iter().for_each(Printed::look_through);
     }
 }
 
@@ -132,6 +153,12 @@ impl Stage {
             .unwrap();
         assert_eq!(answer.status.as_u16(), 200, "{path}: {}", answer.body);
         answer.body
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        server().printed.iter().for_each(Printed::look_through);
     }
 }
 
