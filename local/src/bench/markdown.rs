@@ -25,6 +25,13 @@ pub(super) fn text(figures: &Figures) -> String {
             );
         }
     }
+    let busy: Vec<&Report> = figures.rows.iter().filter(|report| !report.processors.is_empty()).collect();
+    if !busy.is_empty() {
+        text.push_str("\n| Row | Who has the processors while it is measured |\n|---|---|\n");
+    }
+    for report in busy {
+        let _ = writeln!(text, "| `{}` | {} |", report.name, table::shares(&report.processors));
+    }
     text
 }
 

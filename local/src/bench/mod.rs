@@ -6,6 +6,7 @@ mod history;
 mod load;
 mod machine;
 mod markdown;
+mod meter;
 mod pgbench;
 mod plan;
 mod processes;
@@ -35,6 +36,9 @@ use stage::Stage;
 /// No row takes longer: the whole is to end within minutes.
 const LONGEST: Duration = Duration::from_mins(5);
 
+/// How many events wait in the row `backlog`.
+const BACKLOG: usize = 100_000;
+
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -46,6 +50,9 @@ pub struct Arguments {
     /// Measure little, to see that everything runs: the figures mean nothing
     #[arg(long)]
     pub quick: bool,
+    /// How many events wait in the row `backlog`; more than usual are worked off once
+    #[arg(long, value_name = "EVENTS", default_value_t = BACKLOG, value_parser = backlog)]
+    pub backlog: usize,
     /// Write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -104,6 +111,12 @@ pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Error>
     outcome
 }
 
+/// At least some in each app.
+fn backlog(text: &str) -> Result<usize, String> {
+    let events = text.parse().map_err(|_| "expected a number of events".to_owned())?;
+    if events >= 10_000 { Ok(events) } else { Err("expected at least 10000".to_owned()) }
+}
+
 fn write(file: &Path, text: &str) -> Result<(), Error> {
     std::fs::write(file, text).map_err(|error| Error::Write(file.to_owned(), error))
 }
@@ -111,7 +124,9 @@ fn write(file: &Path, text: &str) -> Result<(), Error> {
 async fn row(name: &'static str, stage: &mut Stage) -> Result<Report, Error> {
     let watch = Watch::start().await;
     let started = Instant::now();
-    let measured = tokio::time::timeout(LONGEST, rows::measure(name, stage)).await;
+    // Whoever has more wait, waits longer.
+    let longest = LONGEST * u32::try_from(stage.backlog.div_ceil(BACKLOG)).unwrap_or(u32::MAX);
+    let measured = tokio::time::timeout(longest, rows::measure(name, stage)).await;
     let mut report = measured.map_err(|_| Error::failed("it took too long"))??;
     report.seconds = started.elapsed().as_secs_f64();
     watch.end(&mut report).await;

@@ -8,6 +8,8 @@ pub(super) struct Process {
     pub(super) id: u32,
     parent: u32,
     pub(super) name: String,
+    /// How much of the processors it had.
+    pub(super) ticks: u64,
 }
 
 /// Memory in megabytes (of a million bytes).
@@ -25,9 +27,14 @@ pub(super) fn below(root: u32) -> Vec<Process> {
         .flatten()
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|id: u32| parse(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?))
+        .filter_map(of)
         .collect();
     descendants(root, &all)
+}
+
+/// The process of this id.
+pub(super) fn of(id: u32) -> Option<Process> {
+    parse(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
 }
 
 fn descendants(root: u32, all: &[Process]) -> Vec<Process> {
@@ -49,8 +56,12 @@ fn descendants(root: u32, all: &[Process]) -> Vec<Process> {
 fn parse(stat: &str) -> Option<Process> {
     let (head, tail) = stat.rsplit_once(") ")?;
     let (id, name) = head.split_once(" (")?;
-    let parent = tail.split(' ').nth(1)?;
-    Some(Process { id: id.parse().ok()?, parent: parent.parse().ok()?, name: name.to_owned() })
+    let fields: Vec<&str> = tail.split(' ').collect();
+    let parent = fields.get(1)?.parse().ok()?;
+    // User's and system's time; those of a database's sessions that have ended are with their parent.
+    let counted = if name == "postgres" { 11..15 } else { 11..13 };
+    let ticks = fields.get(counted)?.iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Some(Process { id: id.parse().ok()?, parent, name: name.to_owned(), ticks })
 }
 
 /// What a process has of the machine's memory.
@@ -70,13 +81,15 @@ mod tests {
 
     #[test]
     fn a_line_of_the_process_table_is_read_whatever_the_name() {
-        let process = parse("17 (a (b) c) S 4 17 17 0 -1").unwrap();
-        assert_eq!(process, Process { id: 17, parent: 4, name: "a (b) c".to_owned() });
+        let rest = "S 4 17 17 0 -1 4194560 1 2 3 4 50 7 100 20 20 0 1 0";
+        let process = parse(&format!("17 (a (b) c) {rest}")).unwrap();
+        assert_eq!(process, Process { id: 17, parent: 4, name: "a (b) c".to_owned(), ticks: 57 });
+        assert_eq!(parse(&format!("17 (postgres) {rest}")).unwrap().ticks, 177);
     }
 
     #[test]
     fn descendants_are_found_through_any_number_of_parents() {
-        let process = |id, parent| Process { id, parent, name: id.to_string() };
+        let process = |id, parent| Process { id, parent, name: id.to_string(), ticks: 0 };
         let all = [process(2, 1), process(3, 2), process(4, 3), process(9, 8)];
         let mut found: Vec<u32> = descendants(1, &all).iter().map(|process| process.id).collect();
         found.sort_unstable();

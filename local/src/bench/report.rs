@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::stats::Spread;
+use super::{
+    meter::{Share, Spent},
+    stats::Spread,
+};
 
 /// A floor that varies more than this within one run says that the machine did something else besides.
 const STEADY: f64 = 1.6;
@@ -15,6 +18,9 @@ pub(super) struct Report {
     /// Where the time goes, step by step, in milliseconds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) steps: Vec<Step>,
+    /// Who has the processors while the figures are measured, and what beside them is not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) processors: Vec<Share>,
     /// What else is to be known.
     pub(super) notes: Vec<String>,
     /// Why the figures are not to be believed.
@@ -78,8 +84,8 @@ pub(super) enum Unit {
 
 impl Report {
     pub(super) fn new(name: &'static str) -> Self {
-        let (lines, steps, notes, doubts) = Default::default();
-        Self { name, lines, steps, notes, doubts, seconds: 0.0 }
+        let (lines, steps, processors, notes, doubts) = Default::default();
+        Self { name, lines, steps, processors, notes, doubts, seconds: 0.0 }
     }
 
     pub(super) fn add(&mut self, line: Line) {
@@ -101,6 +107,13 @@ impl Report {
     pub(super) fn add_steps(&mut self, steps: impl IntoIterator<Item = (&'static str, Vec<f64>)>) {
         let step = |(what, rounds): (_, Vec<f64>)| Step { what, milliseconds: Spread::of(&rounds) };
         self.steps.extend(steps.into_iter().map(step));
+    }
+}
+
+impl Report {
+    /// Says who had the processors.
+    pub(super) fn spent(&mut self, spent: &Spent) {
+        self.processors = spent.shares();
     }
 }
 

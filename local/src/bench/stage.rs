@@ -54,6 +54,8 @@ pub(super) struct Stage {
     pub(super) folder: PathBuf,
     /// Where the server notes when what happened.
     pub(super) timings: PathBuf,
+    /// How many events wait in the row `backlog`.
+    pub(super) backlog: usize,
     is_quick: bool,
     next_call: i64,
     history: Option<History>,
@@ -112,6 +114,7 @@ impl Stage {
             binaries,
             folder,
             timings,
+            backlog: arguments.backlog,
             is_quick: arguments.quick,
             next_call: 1,
             history: None,
@@ -229,14 +232,16 @@ impl Stage {
         }
     }
 
-    /// Waits until no event of these apps is left to be applied.
-    pub(super) async fn settled(&self, apps: &[Uuid]) -> Result<(), Error> {
+    /// Waits until no event of these apps is left to be applied, which may be this many.
+    pub(super) async fn settled(&self, apps: &[Uuid], events: usize) -> Result<(), Error> {
+        // A thousand a second are few.
+        let patience = PATIENCE.max(Duration::from_millis(u64::try_from(events).unwrap_or(u64::MAX)));
         let sql = "SELECT EXISTS (SELECT FROM webhook_events
             WHERE app_id = ANY ($1) AND processed_at IS NULL AND dead_at IS NULL)";
         let statement = self.database.prepare(sql).await?;
         let started = Instant::now();
         while self.database.query_one(&statement, &[&apps]).await?.get(0) {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > patience {
                 return Err(Error::failed("events were not applied in time"));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

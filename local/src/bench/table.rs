@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    meter::Share,
     report::{Goal, Line, Report, Unit},
     stats::Spread,
 };
@@ -21,6 +22,9 @@ pub(super) fn text(report: &Report) -> String {
             .map(|step| format!("{} {:.2}", step.what, step.milliseconds.median))
             .collect();
         let _ = write!(text, "\n  where the time goes, in ms: {}", steps.join(" · "));
+    }
+    if !report.processors.is_empty() {
+        let _ = write!(text, "\n  who has the processors: {}", shares(&report.processors));
     }
     for note in &report.notes {
         let _ = write!(text, "\n  note: {note}");
@@ -49,6 +53,12 @@ pub(super) fn summary(reports: &[Report]) -> String {
         let _ = write!(text, "\nDo not believe, the machine was busy: {}.", doubtful.join(", "));
     }
     text
+}
+
+/// Programs with their parts of all processors.
+pub(super) fn shares(shares: &[Share]) -> String {
+    let of = |Share { program, share }: &Share| format!("{program} {:.0} %", share * 100.0);
+    shares.iter().map(of).collect::<Vec<_>>().join(" · ")
 }
 
 fn of_line(line: &Line) -> String {

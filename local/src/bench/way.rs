@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::timing::Point;
+use crate::timing::{self, Point};
 
 /// One note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,35 @@ impl Way {
         let text = std::mem::take(&mut self.rest);
         let notes: Vec<Note> = text.lines().filter_map(parse).collect();
         Ok(find(&notes, start, points))
+    }
+}
+
+/// Requests that one function answers, one at a time: what of each is the function's, and what is before and after it.
+pub(super) struct Trips {
+    way: Way,
+    function: &'static str,
+    steps: [Vec<f64>; 3],
+}
+
+impl Trips {
+    pub(super) fn follow(file: &Path, function: &'static str) -> std::io::Result<Self> {
+        Ok(Self { way: Way::follow(file)?, function, steps: Default::default() })
+    }
+
+    /// Notes one that began at that time and is over now.
+    pub(super) fn note(&mut self, sent: u64) -> std::io::Result<()> {
+        let received = timing::now();
+        let points = [(Point::Taken, self.function), (Point::Answered, self.function)];
+        if let Some(times) = self.way.steps(sent, &points)? {
+            let times = [&[sent], &times[..], &[received]].concat();
+            self.steps.iter_mut().zip(between(&times)).for_each(|(step, time)| step.push(time));
+        }
+        Ok(())
+    }
+
+    /// The steps, under these names.
+    pub(super) fn steps(self, names: [&'static str; 3]) -> impl Iterator<Item = (&'static str, Vec<f64>)> {
+        names.into_iter().zip(self.steps)
     }
 }
 

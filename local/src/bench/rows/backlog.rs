@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::bench::{
     Error,
+    meter::{Meter, Spent},
     pgbench::{Pgbench, Run},
     processes,
     report::{
@@ -26,8 +27,8 @@ const WORKERS: usize = 6;
 const BATCH: usize = 50;
 
 pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<(), Error> {
-    let rounds = stage.size(2, 1);
-    let (apps, events) = (stage.size(20, 2), stage.size(100_000, 200));
+    let (apps, events) = (stage.size(20, 2), stage.size(stage.backlog, 200));
+    let rounds = if events > crate::bench::BACKLOG { 1 } else { stage.size(2, 1) };
     let in_one = stage.size(50_000, 200);
     let unreadable = stage.size(500, 10);
     let many = Seed { apps, events: events / apps, unreadable_every: None };
@@ -39,12 +40,13 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 
     let mut figures: [Vec<f64>; 3] = Default::default();
     let mut floors: [Vec<Option<f64>>; 2] = Default::default();
+    let mut spent = Spent::default();
     for _ in 0..rounds {
         floors[0].push(pgbench(stage, &floor_of_many).await?);
-        figures[0].push(work_off(stage, &many).await?);
-        figures[1].push(work_off(stage, &spoilt).await?);
+        figures[0].push(work_off(stage, &many, &mut spent).await?);
+        figures[1].push(work_off(stage, &spoilt, &mut spent).await?);
         floors[1].push(pgbench(stage, &floor_of_one).await?);
-        figures[2].push(work_off(stage, &one).await?);
+        figures[2].push(work_off(stage, &one, &mut spent).await?);
     }
     let [in_many, with_unreadable, in_one_app] = figures;
     let [of_many, of_one] = floors.map(|floor| floor.into_iter().collect::<Option<Vec<f64>>>());
@@ -67,6 +69,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     if let Some(peak) = processor_memory(stage) {
         report.add(Line::new("a processor's memory, the most ever", Megabytes, vec![peak]));
     }
+    report.spent(&spent);
     report.note(
         "a call has three events; pgbench does the processor's statements in the same transactions, without reading JSON, \
          folding, or the push queue; the original: 142/s",
@@ -75,15 +78,16 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 }
 
 /// Events a second from the first wake-up until none waits.
-async fn work_off(stage: &mut Stage, seed: &Seed) -> Result<f64, Error> {
+async fn work_off(stage: &mut Stage, seed: &Seed, spent: &mut Spent) -> Result<f64, Error> {
     let apps = stage.new_apps(seed.apps).await?;
     seed.fill(&stage.database, &apps, "now()").await?;
-    let start = Instant::now();
+    let (meter, start) = (Meter::start(), Instant::now());
     for app in &apps {
         stage.send_message("EventQueue", &json!({"kind": "stored", "app_id": app})).await?;
     }
-    stage.settled(&apps).await?;
+    stage.settled(&apps, seed.events * seed.apps).await?;
     let time = start.elapsed();
+    meter.end(spent);
     let dead = dead(stage, &apps).await?;
     let expected = seed.unreadable(apps.len());
     if dead != expected {

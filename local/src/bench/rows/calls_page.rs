@@ -7,13 +7,17 @@ use shared::store::{
     page::{Cursor, Request, Start},
 };
 
-use crate::bench::{
-    Error,
-    history::History,
-    plan::Explained,
-    report::{Goal, Line, Report, Unit::Milliseconds},
-    stage::Stage,
-    stats::Times,
+use crate::{
+    bench::{
+        Error,
+        history::History,
+        plan::Explained,
+        report::{Goal, Line, Report, Unit::Milliseconds},
+        stage::Stage,
+        stats::Times,
+        way::Trips,
+    },
+    timing,
 };
 
 const LIMIT: usize = 50;
@@ -29,6 +33,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     let paths = [base.clone(), format!("{base}&cursor={cursor}"), format!("{base}&offset=10000")];
     let mut figures: [Vec<f64>; 3] = Default::default();
     let mut floors: [Vec<f64>; 3] = Default::default();
+    let mut trips = Trips::follow(&stage.timings, "rest")?;
     for _ in 0..rounds {
         let (mut answers, mut queries) = (vec![Times::default(); 3], vec![Times::default(); 3]);
         for _ in 0..count {
@@ -36,9 +41,12 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
                 let started = Instant::now();
                 query(&stage.database, &history, start).await?;
                 queries[index].push(started.elapsed());
-                let started = Instant::now();
+                let (sent, started) = (timing::now(), Instant::now());
                 stage.get(path, &history.app.api_key).await?;
                 answers[index].push(started.elapsed());
+                if index == 0 {
+                    trips.note(sent)?;
+                }
             }
         }
         figures.iter_mut().zip(&answers).for_each(|(figure, times)| figure.push(times.percentile(50)));
@@ -54,6 +62,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
             .beside("page 1", &figures[0])
             .goal(Goal::MostTimesFloor(1.5)),
     );
+    report.add_steps(trips.steps(["page 1: edge in", "rest: key, query, JSON", "edge out"]));
     report.note(format!("{} calls of one app among 100, {LIMIT} a page", history.calls));
     explain(stage, &history, [(1, starts[0]), (page, starts[1])], report).await
 }

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use crate::{
     bench::{
         Error,
+        meter::{Meter, Spent},
         report::{Line, Report, Unit::PerSecond},
         stage::Stage,
         stats::per_second,
@@ -35,15 +36,18 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
         report.note("cargo lambda was neither on PATH nor in target/ci-tools/bin, so it is not measured");
         None
     };
-    let (mut figures, mut peers) = (Vec::new(), Vec::new());
+    let (mut figures, mut peers, mut spent) = (Vec::new(), Vec::new(), Spent::default());
     for _ in 0..rounds {
+        let meter = Meter::start();
         figures.push(per_second(count, stage.ask("/hello", None, count, AT_ONCE).await?));
+        meter.end(&mut spent);
         if let Some(watch) = &watch {
             peers.push(per_second(count / 4, watch.ask(count / 4).await?));
         }
     }
     let line = Line::new("the edge, 16 at once", PerSecond, figures);
     report.add(if watch.is_some() { line.beside("cargo lambda watch, 8 at once", &peers) } else { line });
+    report.spent(&spent);
     report.note("sam local start-api needs containers and is not measured here");
     Ok(())
 }

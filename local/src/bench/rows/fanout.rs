@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     bench::{
         Error,
+        meter::{Meter, Spent},
         report::{Goal, Line, Report, Unit::Milliseconds},
         stage::{PATIENCE, Stage},
     },
@@ -39,7 +40,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     if known != count {
         return Err(Error::failed(format!("{known} of {count} sockets are registered")));
     }
-    let (mut figures, mut floors) = (Vec::new(), Vec::new());
+    let (mut figures, mut floors, mut spent) = (Vec::new(), Vec::new(), Spent::default());
     for round in 0..=rounds {
         let frame = frame(app.app_id, round);
         let start = Instant::now();
@@ -49,11 +50,12 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 
         let entry = json!({"seq": round, "id": Uuid::now_v7(), "audience": null, "frame": frame});
         let message = json!({"app_id": app.app_id, "events": [entry]});
-        let start = Instant::now();
+        let (meter, start) = (Meter::start(), Instant::now());
         stage.send_message("PushQueue", &message).await?;
         let figure = followers.all_got_one().await? - start;
         // The first round opens connections.
         if round > 0 {
+            meter.end(&mut spent);
             floors.push(floor.as_secs_f64() * 1000.0);
             figures.push(figure.as_secs_f64() * 1000.0);
         }
@@ -63,6 +65,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
             .beside("the SDK client, 128 at once", &floors)
             .goal(Goal::MostTimesFloor(1.5)),
     );
+    report.spent(&spent);
     report.note("from the message in the push queue to the last frame; no socket was left out");
     Ok(())
 }

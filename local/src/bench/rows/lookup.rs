@@ -5,18 +5,23 @@ use std::time::Instant;
 use shared::store::{calls, messages, page::Request, voicemails};
 use tokio::try_join;
 
-use crate::bench::{
-    Error,
-    history::History,
-    report::{Line, Report, Unit::Milliseconds},
-    stage::Stage,
-    stats::Times,
+use crate::{
+    bench::{
+        Error,
+        history::History,
+        report::{Line, Report, Unit::Milliseconds},
+        stage::Stage,
+        stats::Times,
+        way::Trips,
+    },
+    timing,
 };
 
 pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<(), Error> {
     let (rounds, count) = (stage.size(7, 2), stage.size(100, 3));
     let history = stage.history().await?;
     let (mut p50, mut p99, mut floor_p50) = (Vec::new(), Vec::new(), Vec::new());
+    let mut trips = Trips::follow(&stage.timings, "rest")?;
     for round in 0..rounds {
         let (mut answers, mut queries) = (Times::default(), Times::default());
         for turn in 0..count {
@@ -26,9 +31,10 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
             query(&stage.database, &history, &number).await?;
             queries.push(started.elapsed());
             let path = format!("/api/lookup?number={}", number.replace('+', "%2B"));
-            let started = Instant::now();
+            let (sent, started) = (timing::now(), Instant::now());
             stage.get(&path, &history.app.api_key).await?;
             answers.push(started.elapsed());
+            trips.note(sent)?;
         }
         p50.push(answers.percentile(50));
         p99.push(answers.percentile(99));
@@ -36,6 +42,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     }
     report.add(Line::new("lookup p50", Milliseconds, p50).beside("the same queries", &floor_p50));
     report.add(Line::new("lookup p99", Milliseconds, p99));
+    report.add_steps(trips.steps(["edge in", "rest: key, four queries at once, JSON", "edge out"]));
     Ok(())
 }
 

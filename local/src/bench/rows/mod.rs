@@ -15,6 +15,7 @@ mod invalid_key;
 mod lookup;
 mod memory;
 mod resume;
+mod retention;
 mod sockets;
 mod spawn;
 mod start;
@@ -22,7 +23,7 @@ mod start;
 use super::{Error, report::Report, stage::Stage, stats::Spread};
 
 /// Every row and what it measures, in the order in which they are measured: those that leave much behind come late.
-pub(super) const ALL: [(&str, &str); 18] = [
+pub(super) const ALL: [(&str, &str); 19] = [
     ("answer", "a delivery and its answer, warm, one at a time, beside one INSERT"),
     ("frame", "a delivery and its frame on a socket, beside the floors of its parts, step by step"),
     (
@@ -42,6 +43,10 @@ pub(super) const ALL: [(&str, &str); 18] = [
         "events read and folded a second on one core, of calls of 7 and of 200 events, beside reading their JSON",
     ),
     ("backlog", "100,000 waiting events in 20 apps, in one app, and with 500 unreadable, beside pgbench"),
+    (
+        "retention",
+        "tables after 21 days of writing and deleting: what is due, deleted a second, and the size",
+    ),
     ("invalid-key", "a request with an unknown key, among 1 app and among 10,000"),
     ("memory", "each function's memory after 1,000 invocations and the rows before"),
     ("spawn", "each function from its start until it asks for work, beside a hello world"),
@@ -70,6 +75,7 @@ pub(super) async fn measure(name: &'static str, stage: &mut Stage) -> Result<Rep
             Ok(())
         }
         "backlog" => Box::pin(backlog::measure(stage, into)).await,
+        "retention" => Box::pin(retention::measure(stage, into)).await,
         "invalid-key" => Box::pin(invalid_key::measure(stage, into)).await,
         "memory" => Box::pin(memory::measure(stage, into)).await,
         "spawn" => Box::pin(spawn::measure(stage, into)).await,

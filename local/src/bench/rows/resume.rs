@@ -8,11 +8,14 @@ use uuid::Uuid;
 use crate::{
     bench::{
         Error,
+        meter::{Meter, Spent},
         report::{Line, Report, Unit::Milliseconds},
         stage::{PATIENCE, Stage},
         stats::Times,
+        way::Trips,
     },
     client::Socket,
+    timing,
 };
 
 /// As long as the frame of a call; all of them handed over.
@@ -36,14 +39,16 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
         .execute("UPDATE app_streams SET last_seq = $2 WHERE app_id = $1", &[&app_id, &events])
         .await?;
     let (mut p50, mut p99, mut floor_p50) = (Vec::new(), Vec::new(), Vec::new());
-    let mut pages = 0;
+    let (mut pages, mut spent) = (0, Spent::default());
+    let mut trips = Trips::follow(&stage.timings, "websocket")?;
     for _ in 0..rounds {
         let (mut resumes, mut floors) = (Times::default(), Times::default());
         for _ in 0..count {
             floors.push(read(&stage.database, app_id, events).await?);
-            let start = Instant::now();
-            pages = resume(&mut socket, events).await?;
+            let (meter, start) = (Meter::start(), Instant::now());
+            pages = resume(&mut socket, events, &mut trips).await?;
             resumes.push(start.elapsed());
+            meter.end(&mut spent);
         }
         p50.push(resumes.percentile(50));
         p99.push(resumes.percentile(99));
@@ -51,6 +56,12 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     }
     report.add(Line::new("resume p50", Milliseconds, p50).beside("read from the database", &floor_p50));
     report.add(Line::new("resume p99", Milliseconds, p99));
+    report.spent(&spent);
+    report.add_steps(trips.steps([
+        "a page: edge in",
+        "websocket: who it is, query, JSON",
+        "edge out, socket",
+    ]));
     report.note(format!(
         "{events} events come in {pages} pages of at most 32 KiB, one asked for after the other"
     ));
@@ -58,11 +69,13 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
 }
 
 /// Asks page after page; gives back how many there were.
-async fn resume(socket: &mut Socket, events: i64) -> Result<usize, Error> {
+async fn resume(socket: &mut Socket, events: i64, trips: &mut Trips) -> Result<usize, Error> {
     let (mut after, mut pages) = (0, 0);
     while after < events {
+        let sent = timing::now();
         socket.say(&json!({"action": "resume", "after": after})).await?;
         let page = socket.next(PATIENCE).await?;
+        trips.note(sent)?;
         let seq = page["seq"].as_i64().filter(|seq| *seq > after && page["recovered"] == true);
         after = seq.ok_or_else(|| Error::failed(format!("a resume was answered {page}")))?;
         pages += 1;

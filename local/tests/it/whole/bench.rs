@@ -36,7 +36,7 @@ fn every_row_says_its_figures_beside_what_they_are_compared_with() {
             assert!(line["figure"]["median"].as_f64().is_some_and(|median| median > 0.0), "{line}");
         }
     }
-    for row in ["answer", "frame"] {
+    for row in ["answer", "frame", "resume", "calls-page", "lookup", "invalid-key"] {
         let row = figures["rows"].as_array().unwrap().iter().find(|found| found["name"] == row).unwrap();
         let steps = row["steps"].as_array().unwrap();
         assert!(
