@@ -9,6 +9,7 @@ use shared::domain::ids::AppId;
 use crate::bench::{
     Error,
     floor::Insert,
+    meter::{Meter, Spent},
     pgbench::{Pgbench, Run},
     report::{Goal, Line, Report, Unit::PerSecond},
     stage::Stage,

@@ -15,7 +15,7 @@ use crate::bench::{
         Line, Report,
         Unit::{Megabytes, PerSecond},
     },
-    stage::{Stage, id},
+    stage::Stage,
     stats::number,
 };
 
@@ -47,7 +47,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
     let day = Duration::from_millis(u64::try_from(stage.size(3_000, 300)).unwrap_or_default());
     let entries = i64::try_from(stage.size(12_000, 400)).unwrap_or_default();
     let (app, _socket) = stage.app("retention").await?;
-    let app_id = id(&app)?;
+    let app_id = app.app_id.0;
     stage.database.batch_execute(OFTEN).await?;
     stage.database.batch_execute(RELOAD).await?;
     let due_after = number(kept) * day.as_secs_f64();

@@ -51,7 +51,7 @@ async fn filled() -> (Stage, Vec<Entry>) {
 }
 
 fn id(stage: &Stage) -> Uuid {
-    stage.app.app_id.parse().unwrap()
+    stage.app.app_id.0
 }
 
 /// The events after this place for one who is connected.
