@@ -1,4 +1,4 @@
-//! Answers over HTTP, and the id a request goes by.
+//! Answers over HTTP, and the ids a request goes by.
 //!
 //! Bodies are text, so that any server or Lambda adapter can send them.
 
@@ -8,10 +8,13 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::{domain::ids::new_id, problem::Problem};
+use crate::{domain::ids::new_id, problem::Problem, telemetry::TraceId};
 
 /// The header that carries the request's id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header that carries the trace of a request; API Gateway writes it.
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// What an answer in JSON is.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -32,6 +35,12 @@ pub fn request_id(headers: &HeaderMap) -> String {
             (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
         })
         .map_or_else(|| new_id().to_string(), str::to_owned)
+}
+
+/// The trace that API Gateway put a request into.
+#[must_use]
+pub fn trace_id(headers: &HeaderMap) -> Option<TraceId> {
+    headers.get(TRACE_ID)?.to_str().ok()?.parse().ok()
 }
 
 /// An answer in JSON. It is nobody's business but the caller's, so nothing on the way keeps it.

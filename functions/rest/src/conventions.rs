@@ -20,7 +20,7 @@ use axum::{
 use futures_util::FutureExt;
 use shared::{
     domain::ids::AppId,
-    http::{REQUEST_ID, problem, request_id},
+    http::{REQUEST_ID, problem, request_id, trace_id},
     problem::Problem,
     telemetry::{Metric, TraceId},
 };
@@ -47,8 +47,7 @@ pub(crate) struct Context {
 pub(crate) async fn apply(State(deps): State<Arc<Deps>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let context = Arc::new(Context { request_id: request_id(request.headers()), ..Context::default() });
-    let trace_id = request.headers().get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
-    let trace_id = trace_id.and_then(|text| text.parse::<TraceId>().ok());
+    let trace_id = trace_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     request.extensions_mut().insert(Arc::clone(&context));
     let asks_for_methods =

@@ -61,7 +61,6 @@ pub(crate) struct Told<'a> {
 
 /// The trace that API Gateway put the request into, else the invocation's.
 fn trace_id(request: &Request) -> Option<TraceId> {
-    let header = request.headers().get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
-    let context = request.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
-    header.and_then(|text| text.parse().ok()).or_else(|| context?.parse().ok())
+    http::trace_id(request.headers())
+        .or_else(|| request.lambda_context_ref()?.xray_trace_id.as_deref()?.parse().ok())
 }

@@ -4,6 +4,7 @@ use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use shared::{
     auth::{ApiKey, Ticket},
     domain::handshake::Reason,
+    http::trace_id,
     registry::Connection,
     store::{
         keys::{self, Presented, StoredKey},
@@ -31,7 +32,7 @@ pub(crate) async fn connect(
     event: &ApiGatewayWebsocketProxyRequest,
 ) -> i64 {
     let request_id = event.request_context.request_id.as_deref();
-    let trace_id = trace_id(event);
+    let trace_id = trace_id(&event.headers);
     let trace_id = trace_id.as_ref().map(TraceId::as_str);
     match register(sockets, connection_id, event).await {
         Ok(connection) => {
@@ -103,11 +104,6 @@ async fn register(
     Ok(connection)
 }
 
-/// The trace that API Gateway put the handshake into.
-fn trace_id(event: &ApiGatewayWebsocketProxyRequest) -> Option<TraceId> {
-    event.headers.get("x-amzn-trace-id")?.to_str().ok()?.parse().ok()
-}
-
 /// A credential of a handshake, in a form that may be good.
 enum Credential {
     Key(ApiKey),
@@ -164,14 +160,16 @@ async fn with_ticket(sockets: &Sockets, ticket: &Ticket) -> Result<Redeemed, Err
 
 /// The subprotocol that is ours; a client that offers any must be answered one of them (RFC 6455, 4.2.2).
 pub(crate) fn subprotocol(event: &ApiGatewayWebsocketProxyRequest) -> Option<&'static str> {
-    let offer = event.headers.get(SUBPROTOCOLS)?.to_str().ok()?;
-    offer.split(',').any(|protocol| protocol.trim() == SUBPROTOCOL).then_some(SUBPROTOCOL)
+    header(event, SUBPROTOCOLS)?
+        .split(',')
+        .any(|protocol| protocol.trim() == SUBPROTOCOL)
+        .then_some(SUBPROTOCOL)
 }
 
 /// The CRM user the connection is for, if it names one.
 fn user_id(event: &ApiGatewayWebsocketProxyRequest) -> Result<Option<String>, Error> {
-    match event.query_string_parameters.first("user_id") {
-        None | Some("") => Ok(None),
+    match query(event, "user_id") {
+        None => Ok(None),
         // "-" is how the registry writes "no user".
         Some(user) if user == "-" || user.chars().count() > MAX_USER_ID || user.contains('\0') => {
             Err(Error::UserId)
