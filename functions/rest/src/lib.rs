@@ -12,6 +12,7 @@ mod calls;
 mod config;
 mod conventions;
 mod deliveries;
+mod deps;
 mod diagnostics;
 mod dialpad;
 mod documents;
@@ -35,8 +36,9 @@ mod timeline;
 mod voicemails;
 
 pub use config::{Config, Origins};
+pub use deps::Deps;
 
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Extension, Router,
@@ -49,9 +51,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 use lambda_http::tower::ServiceExt as _;
-use shared::{
-    clock::Clock, http::REQUEST_ID, invoke::Invoker, registry::Registry, store::Store, telemetry::Metrics,
-};
+use shared::http::REQUEST_ID;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{
@@ -66,29 +66,6 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// 10,000 mappings with the longest ids, and less than a Lambda function is given.
 const MAX_BATCH_BYTES: usize = 5 * 1024 * 1024;
-
-/// What the handlers work with.
-#[derive(Clone)]
-pub struct Deps {
-    /// The database.
-    pub store: Store,
-    /// Who is connected, where that is configured.
-    pub registry: Option<Registry>,
-    /// Who speaks with Dialpad, where that is configured.
-    pub dialpad: Option<Invoker>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// The settings.
-    pub config: Config,
-    /// What happened.
-    pub metrics: Arc<Metrics>,
-}
-
-impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deps").field("config", &self.config).finish_non_exhaustive()
-    }
-}
 
 /// Answers one event of the HTTP API.
 pub async fn handle(router: Router, request: lambda_http::Request) -> Result<Response<Body>, Infallible> {
