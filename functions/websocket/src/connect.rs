@@ -14,7 +14,7 @@ use shared::{
 };
 use tracing::{info, warn};
 
-use crate::{Sockets, error::Error, refusal};
+use crate::{error::Error, refusal, sockets::Sockets};
 
 /// The header of a handshake with which a client offers subprotocols, and gets one back.
 pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
@@ -122,7 +122,7 @@ impl Credential {
             return Ticket::parse(text).map(Self::Ticket).map_err(|_| Error::Ticket);
         }
         let text = query(event, "api_key").ok_or(Error::Missing)?;
-        if sockets.allow_api_key_in_url { Self::key(text) } else { Err(Error::Key(Reason::KeyInUrl)) }
+        if sockets.config.allow_api_key_in_url { Self::key(text) } else { Err(Error::Key(Reason::KeyInUrl)) }
     }
 
     fn key(text: &str) -> Result<Self, Error> {

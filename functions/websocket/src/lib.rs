@@ -1,40 +1,21 @@
 //! The WebSocket API's routes: `$connect` authenticates and registers, `$disconnect` forgets, `$default` answers what a
 //! client says, by route response. Events themselves come from the broadcaster.
 
+mod allowance;
 mod config;
 mod connect;
 mod error;
 mod message;
 mod refusal;
+mod sockets;
 
 pub use config::Config;
-pub use refusal::Allowance;
+pub use sockets::Sockets;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use http::HeaderValue;
-use shared::{
-    clock::Clock,
-    registry::Registry,
-    store::Store,
-    telemetry::{Chain, Metrics},
-};
+use shared::telemetry::Chain;
 use tracing::{info, warn};
-
-/// What the routes need.
-pub struct Sockets {
-    /// Keys and the event log.
-    pub store: Store,
-    /// Who is connected.
-    pub registry: Registry,
-    /// The time.
-    pub clock: Box<dyn Clock>,
-    /// Whether `?api_key=` is honoured.
-    pub allow_api_key_in_url: bool,
-    /// How many refusals may still be written down.
-    pub noted: Allowance,
-    /// What happened.
-    pub metrics: Metrics,
-}
 
 /// Answers one event of the WebSocket API. A status other than 200 refuses a handshake; a body goes back to the client.
 pub async fn handle(sockets: &Sockets, event: ApiGatewayWebsocketProxyRequest) -> ApiGatewayProxyResponse {

@@ -9,21 +9,20 @@ use shared::{
     store::{Settings, Store},
     telemetry::{self, Metrics},
 };
-use websocket::{Allowance, Config, Sockets};
+use websocket::{Config, Sockets};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
-    let sockets = Sockets {
-        store: Store::new(&Settings::for_requests(config.database_url.expose()))?,
-        registry: Registry::new(&aws::config().await, &config.connections_table),
-        clock: Box::new(SystemClock),
-        allow_api_key_in_url: config.allow_api_key_in_url,
-        noted: Allowance::default(),
-        metrics: Metrics::to_stdout(),
-    };
+    let sockets = Sockets::new(
+        Store::new(&Settings::for_requests(config.database_url.expose()))?,
+        Registry::new(&aws::config().await, &config.connections_table),
+        Box::new(SystemClock),
+        config,
+    )
+    .with_metrics(Metrics::to_stdout());
     let sockets = &sockets;
     run(service_fn(move |event: LambdaEvent<_>| async move {
         Ok::<_, std::convert::Infallible>(websocket::handle(sockets, event.payload).await)

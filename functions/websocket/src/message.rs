@@ -16,7 +16,7 @@ use shared::{
 };
 use tracing::{info, warn};
 
-use crate::Sockets;
+use crate::sockets::Sockets;
 
 /// The most that one reply may hold, in bytes: API Gateway's frame.
 const MAX_REPLY_BYTES: usize = 32 * 1024;
