@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    Config, Told,
+    Config,
     delivery::{Recipient, body, open},
     error::Error,
     secrets::{Remembered, Secrets},
@@ -61,6 +61,15 @@ macro_rules! store_as {
     ($self:ident, $deadline:expr, $statement:path, $event:expr, $form:expr) => {
         ask!($deadline, $self.store.app($event.app_id), |db| db.commit_with($statement(&*db, $event, $form)))
     };
+}
+
+/// What the log lines about a request have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    /// Its id.
+    pub(crate) request_id: &'a str,
+    /// The trace it belongs to.
+    pub(crate) trace_id: Option<&'a TraceId>,
 }
 
 /// What taking a delivery needs; lives as long as the function is warm.

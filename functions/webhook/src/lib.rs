@@ -19,7 +19,7 @@ use shared::{
 };
 use tracing::{error, warn};
 
-use crate::delivery::Recipient;
+use crate::{delivery::Recipient, intake::Told};
 
 /// Answers one request.
 pub async fn handle(intake: &Intake, request: Request) -> Response<Body> {
@@ -48,15 +48,6 @@ pub async fn handle(intake: &Intake, request: Request) -> Response<Body> {
     }
     intake.flush();
     response
-}
-
-/// What the log lines about a request have in common.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Told<'a> {
-    /// Its id.
-    pub(crate) request_id: &'a str,
-    /// The trace it belongs to.
-    pub(crate) trace_id: Option<&'a TraceId>,
 }
 
 /// The trace that API Gateway put the request into, else the invocation's.
