@@ -1,18 +1,52 @@
 //! Dialpad's management API, as far as it is used.
 
+use std::fmt;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
+    clock::Clock,
     domain::ids::{AppId, DialpadId},
     invoke::{CallPage, FoundCall, Hidden, NewCall, Span},
 };
 
-use crate::{Dialpad, error::Error, http_client::Call, tokens::Tokens};
+use crate::{
+    Config, Keys, OauthClient,
+    error::Error,
+    http_client::{Call, Http},
+    tokens::Tokens,
+};
 
 /// The most pages of a list that are read: Dialpad allows 100 subscriptions of a kind in a company.
 const MOST_PAGES: usize = 20;
 
+/// Dialpad, as this stack may use it; lives as long as the function is warm.
+pub struct Dialpad {
+    pub(crate) config: Config,
+    pub(crate) http: Http,
+    pub(crate) clock: Box<dyn Clock>,
+}
+
+impl fmt::Debug for Dialpad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialpad").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 impl Dialpad {
+    /// Puts it together.
+    pub fn new(config: Config, clock: Box<dyn Clock>) -> Result<Self, rustls::Error> {
+        Ok(Self { http: Http::new(config.timeout)?, config, clock })
+    }
+
+    pub(crate) fn client(&self) -> Result<&OauthClient, Error> {
+        self.config.client.as_ref().ok_or(Error::NotConfigured("DIALPAD_CLIENT_ID"))
+    }
+
+    pub(crate) fn keys(&self) -> Result<&Keys, Error> {
+        self.config.keys.as_ref().ok_or(Error::NotConfigured("TOKEN_ENCRYPTION_KEY"))
+    }
+
     /// The tokens of a request in clear.
     pub(crate) fn open(&self, app_id: AppId, sealed: &Hidden) -> Result<Tokens, Error> {
         Tokens::open(self.keys()?, app_id, sealed)

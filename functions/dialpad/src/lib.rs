@@ -14,49 +14,18 @@ mod provisioning;
 mod seal;
 mod tokens;
 
+pub use api::Dialpad;
 pub use config::{Config, OauthClient};
 pub use error::Error;
 pub use seal::{Keys, Purpose};
 
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::Value;
 use shared::{
-    clock::Clock,
+    domain::ids::AppId,
     invoke::{Action, Answer, Request},
     telemetry::Chain,
 };
-
-use crate::http_client::Http;
-
-/// Dialpad, as this stack may use it; lives as long as the function is warm.
-pub struct Dialpad {
-    config: Config,
-    http: Http,
-    clock: Box<dyn Clock>,
-}
-
-impl fmt::Debug for Dialpad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialpad").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-impl Dialpad {
-    /// Puts it together.
-    pub fn new(config: Config, clock: Box<dyn Clock>) -> Result<Self, rustls::Error> {
-        Ok(Self { http: Http::new(config.timeout)?, config, clock })
-    }
-
-    fn client(&self) -> Result<&OauthClient, Error> {
-        self.config.client.as_ref().ok_or(Error::NotConfigured("DIALPAD_CLIENT_ID"))
-    }
-
-    fn keys(&self) -> Result<&Keys, Error> {
-        self.config.keys.as_ref().ok_or(Error::NotConfigured("TOKEN_ENCRYPTION_KEY"))
-    }
-}
 
 /// Does what a request asks for. A refusal is an answer; only a request that cannot be read fails the invocation.
 pub async fn handle(dialpad: &Dialpad, event: Value) -> Result<Value, serde_json::Error> {
@@ -71,7 +40,7 @@ pub async fn handle(dialpad: &Dialpad, event: Value) -> Result<Value, serde_json
     }
 }
 
-async fn act(dialpad: &Dialpad, app_id: shared::domain::ids::AppId, action: Action) -> Result<Value, Error> {
+async fn act(dialpad: &Dialpad, app_id: AppId, action: Action) -> Result<Value, Error> {
     match action {
         Action::Authorize { redirect_uri, state } => {
             json(&dialpad.authorize(app_id, &redirect_uri, &state)?)

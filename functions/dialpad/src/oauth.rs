@@ -15,7 +15,7 @@ use shared::{
 };
 
 use crate::{
-    Dialpad,
+    api::Dialpad,
     error::Error,
     http_client::Call,
     members,

@@ -8,7 +8,7 @@ use shared::{
 };
 
 use crate::{
-    Dialpad,
+    api::Dialpad,
     desired::{Comparison, Kind, Listed, Step, Webhook, compare},
     error::Error,
     members,
