@@ -65,11 +65,6 @@ impl Transaction {
         Ok(self.batch_execute("COMMIT").await?)
     }
 
-    /// Makes everything permanent, without waiting until it is: for what may be lost when a server stops.
-    pub fn commit_soon(self) {
-        self.end("COMMIT");
-    }
-
     /// Runs the last statement and commits, in one round trip; if the statement fails, nothing is permanent. `last` is one
     /// statement, or several that do not wait for one another: what is sent later is no longer in the transaction.
     pub async fn commit_with<T>(&self, last: impl Future<Output = Result<T>>) -> Result<T> {
@@ -87,10 +82,10 @@ impl Transaction {
         self.connection.take().map(Object::take);
     }
 
-    /// Ends it if that has not been done. It is sent at once; the answer is nobody's concern.
-    fn end(&self, how: &str) {
+    /// Rolls back what has not ended. It is sent at once; the answer is nobody's concern.
+    fn roll_back(&self) {
         if self.is_open.swap(false, Ordering::Relaxed) {
-            let _ = self.simple_query_raw(how).now_or_never();
+            let _ = self.simple_query_raw("ROLLBACK").now_or_never();
         }
     }
 }
@@ -107,7 +102,7 @@ impl Deref for Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(connection) = &self.connection {
-            self.end("ROLLBACK");
+            self.roll_back();
             connection.patience.end();
         }
     }

@@ -69,12 +69,6 @@ impl Database {
         &self.url
     }
 
-    /// Where it is for a session of its own, past any pooler.
-    #[must_use]
-    pub fn direct_url(&self) -> &str {
-        &self.direct
-    }
-
     /// The server it is on.
     #[must_use]
     pub fn server(&self) -> &Server {

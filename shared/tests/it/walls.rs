@@ -214,7 +214,6 @@ async fn what_is_committed_stays_and_what_is_dropped_does_not() {
     };
     drop(note("dropped").await);
     note("committed").await.commit().await.unwrap();
-    note("soon").await.commit_soon();
     let tx = store.app(ours).await.unwrap();
     tx.commit_with(audit::record(&*tx, ours, "with", &(), "r", now())).await.unwrap();
     drop(tx);
@@ -223,7 +222,7 @@ async fn what_is_committed_stays_and_what_is_dropped_does_not() {
     let trail = audit::list(&*tx, ours, None, &Request::newest(50)).await.unwrap().unwrap();
     let mut actions: Vec<_> = trail.rows.into_iter().map(|(_, entry)| entry.action).collect();
     actions.sort();
-    assert_eq!(actions, ["api_key.created", "app.created", "committed", "soon", "with"]);
+    assert_eq!(actions, ["api_key.created", "app.created", "committed", "with"]);
     assert_eq!(count(&owner, "SELECT count(*) FROM audit_log WHERE action = 'dropped'").await, 0);
 }
 
