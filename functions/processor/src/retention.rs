@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use shared::{
-    store::{self, dialpad_authorizations, retention},
+    store::{self, retention},
     telemetry::Chain,
 };
 use tokio::time::Instant;
@@ -74,7 +74,7 @@ async fn batch(processor: &Processor, kind: Kind) -> store::Result<bool> {
         }
         Kind::Tickets => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await,
         Kind::Authorizations => {
-            db.commit_with(dialpad_authorizations::delete_expired(&*db, now - TICKETS)).await
+            db.commit_with(retention::delete_authorizations(&*db, now - TICKETS)).await
         }
         Kind::Counters => db.commit_with(retention::delete_counters(&*db, now - COUNTERS)).await,
     }

@@ -105,19 +105,3 @@ pub async fn redeem(
         redirect_uri: row.get("redirect_uri"),
     }))
 }
-
-/// Deletes what has had its time. True: there may be more.
-pub async fn delete_expired(db: &(impl GenericClient + Sync), before: DateTime<Utc>) -> Result<bool> {
-    const AT_ONCE: u64 = 1000;
-    let deleted = db
-        .execute_typed(
-            &format!(
-                "-- dialpad_authorizations.delete_expired
-                 DELETE FROM dialpad_authorizations WHERE token_hash IN (
-                     SELECT token_hash FROM dialpad_authorizations WHERE expires_at < $1 LIMIT {AT_ONCE})"
-            ),
-            &[(&before, Type::TIMESTAMPTZ)],
-        )
-        .await?;
-    Ok(deleted == AT_ONCE)
-}

@@ -46,6 +46,18 @@ pub async fn delete_tickets(db: &(impl GenericClient + Sync), before: DateTime<U
     .await
 }
 
+/// Deletes a batch of links to Dialpad, and of states of persons who were sent there, whose time was over before `before`.
+pub async fn delete_authorizations(db: &(impl GenericClient + Sync), before: DateTime<Utc>) -> Result<bool> {
+    delete(
+        db,
+        "-- retention.delete_authorizations
+         DELETE FROM dialpad_authorizations WHERE ctid = ANY (ARRAY (
+             SELECT ctid FROM dialpad_authorizations WHERE expires_at < $1 LIMIT $2))",
+        before,
+    )
+    .await
+}
+
 /// Deletes a batch of counters of a minute before `before`.
 pub async fn delete_counters(db: &(impl GenericClient + Sync), before: DateTime<Utc>) -> Result<bool> {
     delete(
