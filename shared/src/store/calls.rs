@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Error, Result,
     page::{Listing, Page, Parameter, Request},
+    words::{nullable_word, word},
 };
 use crate::domain::{
     call::{Direction, Outcome, Status},
@@ -60,6 +61,8 @@ pub struct Call {
     pub updated_at: DateTime<Utc>,
 }
 
+const TABLE: &str = "calls";
+
 const COLUMNS: &str = "c.id, c.dialpad_call_id, c.parent_call_id, c.direction, c.from_number, c.to_number, c.status,
     c.outcome, c.dialpad_user_id, m.crm_user_id, c.group_name, c.contact_name, c.started_at, c.connected_at, c.ended_at,
     c.duration_ms, c.recording_url, c.is_voicemail, c.version, c.created_at, c.updated_at";
@@ -75,11 +78,11 @@ impl TryFrom<&Row> for Call {
             id: row.get("id"),
             dialpad_call_id: DialpadId(row.get("dialpad_call_id")),
             parent_call_id: row.get("parent_call_id"),
-            direction: word(row, "direction")?,
+            direction: nullable_word(row, TABLE, "direction")?,
             from_number: row.get("from_number"),
             to_number: row.get("to_number"),
-            status: word(row, "status")?.ok_or(Error::Inconsistent { table: "calls", column: "status" })?,
-            outcome: word(row, "outcome")?,
+            status: word(row, TABLE, "status")?,
+            outcome: nullable_word(row, TABLE, "outcome")?,
             dialpad_user_id: row.get::<_, Option<i64>>("dialpad_user_id").map(DialpadId),
             crm_user_id: row.get("crm_user_id"),
             group_name: row.get("group_name"),
@@ -95,12 +98,6 @@ impl TryFrom<&Row> for Call {
             updated_at: row.get("updated_at"),
         })
     }
-}
-
-/// A column that holds one of an enum's words.
-fn word<T: std::str::FromStr>(row: &Row, column: &'static str) -> Result<Option<T>> {
-    let text: Option<&str> = row.get(column);
-    text.map(|text| text.parse().map_err(|_| Error::Inconsistent { table: "calls", column })).transpose()
 }
 
 /// Which conversations are wanted; what is not set does not matter.
@@ -215,7 +212,7 @@ pub async fn list(
     let listing = Listing {
         name: "calls.list",
         columns: COLUMNS,
-        table: ("calls", "c"),
+        table: (TABLE, "c"),
         joins: CRM_USER,
         place: ("c.created_at", "c.id"),
         matches: &filter.conditions(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     Error, Result,
     page::{Listing, Page, Parameter, Request},
+    words::nullable_word,
 };
 use crate::domain::{
     call::Direction,
@@ -56,6 +57,8 @@ pub struct Message {
     pub updated_at: DateTime<Utc>,
 }
 
+const TABLE: &str = "messages";
+
 const COLUMNS: &str =
     "t.id, t.dialpad_message_id, t.thread_id, t.direction, t.from_number, t.to_number, t.text, t.mms, t.mms_url,
     t.status, t.delivery_result, t.dialpad_user_id, m.crm_user_id, t.group_name, t.contact_name, t.sent_at, t.created_at, t.updated_at";
@@ -67,13 +70,11 @@ impl TryFrom<&Row> for Message {
     type Error = Error;
 
     fn try_from(row: &Row) -> Result<Self> {
-        let direction = row.get::<_, Option<&str>>("direction").map(str::parse).transpose();
         Ok(Self {
             id: row.get("id"),
             dialpad_message_id: DialpadId(row.get("dialpad_message_id")),
             thread_id: row.get("thread_id"),
-            direction: direction
-                .map_err(|()| Error::Inconsistent { table: "messages", column: "direction" })?,
+            direction: nullable_word(row, TABLE, "direction")?,
             from_number: row.get("from_number"),
             to_number: row.get("to_number"),
             text: row.get("text"),
@@ -155,7 +156,7 @@ pub async fn list(
     let listing = Listing {
         name: "messages.list",
         columns: COLUMNS,
-        table: ("messages", "t"),
+        table: (TABLE, "t"),
         joins: CRM_USER,
         place: ("t.created_at", "t.id"),
         matches: MATCHES,

@@ -37,6 +37,7 @@ pub mod tickets;
 mod tls;
 mod transaction;
 pub mod voicemails;
+mod words;
 
 pub use connect::{Settings, Store, connect};
 pub use error::{Error, Result};

@@ -8,6 +8,7 @@ use tokio_postgres::{GenericClient, Row, types::Type};
 use super::{
     Error, Result,
     inbox::{Accepted, NewEvent},
+    words::word,
 };
 use crate::domain::{
     call::Status,
@@ -91,7 +92,7 @@ impl TryFrom<&Row> for SilentLeg {
             company: row.get("company"),
             spent: row.get("spent"),
             call_id: DialpadId(row.get("dialpad_call_id")),
-            status: status(row)?,
+            status: word(row, "calls", "status")?,
             last_at: row.get("last_at"),
             updated_at: row.get("updated_at"),
             asked_at: row.get("asked_at"),
@@ -222,14 +223,12 @@ pub async fn known(
         )
         .await?;
     let leg = |row: &Row| {
-        let leg =
-            KnownLeg { status: status(row)?, last_at: row.get("last_at"), updated_at: row.get("updated_at") };
+        let leg = KnownLeg {
+            status: word(row, "calls", "status")?,
+            last_at: row.get("last_at"),
+            updated_at: row.get("updated_at"),
+        };
         Ok((DialpadId(row.get("dialpad_call_id")), leg))
     };
     rows.iter().map(leg).collect()
-}
-
-fn status(row: &Row) -> Result<Status> {
-    let status: &str = row.get("status");
-    status.parse().map_err(|()| Error::Inconsistent { table: "calls", column: "status" })
 }
