@@ -6,7 +6,10 @@ use axum::{body::Body, http::Request};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::server::{Reply, Server};
+use crate::{
+    document::follow_references,
+    server::{Reply, Server},
+};
 
 async fn get(path: &str) -> Reply {
     Server::new().await.send(Request::get(path).body(Body::empty()).unwrap()).await
@@ -25,21 +28,11 @@ fn validator(document: &Value, message: &str) -> Validator {
 
 #[tokio::test]
 async fn asyncapi_says_where_the_socket_is_and_leads_everywhere_it_points_to() {
-    fn check(value: &Value, document: &Value) {
-        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
-            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
-        }
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| check(item, document)),
-            Value::Object(members) => members.values().for_each(|member| check(member, document)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
     let document = get("/asyncapi.json").await.expect(200);
     assert_eq!(document["asyncapi"], "3.0.0");
     assert_eq!(document["servers"]["socket"]["host"], "cti.example");
     assert_eq!(document["servers"]["socket"]["protocol"], "wss");
-    check(&document, &document);
+    follow_references(&document);
 }
 
 #[tokio::test]
