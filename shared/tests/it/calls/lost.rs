@@ -2,17 +2,11 @@
 
 use shared::domain::call::{CallEvent, Outcome, Status, fold};
 
-use super::{Line, Processor, scenarios::one_by_one, told};
-
-/// Ringing, connected, and the hangup that may come late.
-fn answered() -> [CallEvent; 3] {
-    let mut line = Line::of_user(1, 0);
-    let ringing = line.says("ringing", 1000);
-    line.connect(5000);
-    let connected = line.says("connected", 5000);
-    line.end(65_000);
-    [ringing, connected, line.says("hangup", 65_000)]
-}
+use super::{
+    Line, Processor,
+    scenarios::{answered, one_by_one},
+    told,
+};
 
 /// What is noted when Dialpad does not know a leg: it was last heard of with this event.
 fn gone(last: &CallEvent) -> CallEvent {

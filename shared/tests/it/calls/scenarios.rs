@@ -18,7 +18,7 @@ pub(super) fn one_by_one(events: &[CallEvent]) -> Vec<String> {
 }
 
 /// A direct call that is answered: ringing, connected, hangup.
-fn answered() -> [CallEvent; 3] {
+pub(super) fn answered() -> [CallEvent; 3] {
     let mut line = Line::of_user(1, 0);
     let ringing = line.says("ringing", 1000);
     line.connect(5000);
