@@ -174,6 +174,20 @@ impl Plan {
         self.handle(key, move |event| handler(event).boxed())
     }
 
+    /// Adds or replaces a WebSocket route whose function answers 200 once it is let through the gate.
+    pub(crate) fn gated_route(self, key: &str) -> (Self, Arc<Notify>) {
+        let gate = Arc::new(Notify::new());
+        let open = Arc::clone(&gate);
+        let plan = self.slow_route(key, false, move |_event| {
+            let open = Arc::clone(&open);
+            async move {
+                open.notified().await;
+                Ok(status(200))
+            }
+        });
+        (plan, gate)
+    }
+
     /// Makes `$default` answer with the message it got.
     pub(crate) fn echo(self) -> Self {
         self.route("$default", true, |event| Ok(json!({ "statusCode": 200, "body": event["body"] })))

@@ -1,29 +1,19 @@
 //! The WebSocket API: the handshake, events, routes, answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use axum::body::Body;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::edge_stack::{Plan, failed, refusal, status};
 
 #[tokio::test]
 async fn the_handshake_waits_for_connect() {
-    let gate = Arc::new(Notify::new());
-    let open = Arc::clone(&gate);
-    let slow = move |_event| {
-        let open = Arc::clone(&open);
-        async move {
-            open.notified().await;
-            Ok(status(200))
-        }
-    };
-    let stack = Plan::new().slow_route("$connect", false, slow).echo().start().await;
+    let (plan, gate) = Plan::new().gated_route("$connect");
+    let stack = plan.echo().start().await;
     let mut connecting = Box::pin(stack.connect());
     tokio::select! {
         _ = &mut connecting => panic!("$connect has not answered"),

@@ -1,6 +1,5 @@
 //! The WebSocket API: limits, and how connections end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
@@ -8,14 +7,13 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::edge_stack::{Client, Plan, Stack, refusal, soon, status};
+use crate::edge_stack::{Client, Plan, Stack, refusal, soon};
 
 /// A handshake by hand, for bytes no client library sends.
 async fn raw_client(stack: &Stack) -> TcpStream {
@@ -123,16 +121,8 @@ async fn a_tcp_end_without_a_close_frame_is_1006() {
 
 #[tokio::test]
 async fn a_client_that_leaves_during_connect_is_disconnected_afterwards() {
-    let gate = Arc::new(Notify::new());
-    let open = Arc::clone(&gate);
-    let slow = move |_event| {
-        let open = Arc::clone(&open);
-        async move {
-            open.notified().await;
-            Ok(status(200))
-        }
-    };
-    let stack = Plan::new().slow_route("$connect", false, slow).start().await;
+    let (plan, gate) = Plan::new().gated_route("$connect");
+    let stack = plan.start().await;
     tokio::select! {
         _ = stack.connect() => panic!("$connect has not answered"),
         _ = stack.event("$connect") => {}
