@@ -73,9 +73,7 @@ async fn batch(processor: &Processor, kind: Kind) -> store::Result<bool> {
             db.commit_with(retention::delete_deliveries(&*db, now - config.delivery_retention)).await
         }
         Kind::Tickets => db.commit_with(retention::delete_tickets(&*db, now - TICKETS)).await,
-        Kind::Authorizations => {
-            db.commit_with(retention::delete_authorizations(&*db, now - TICKETS)).await
-        }
+        Kind::Authorizations => db.commit_with(retention::delete_authorizations(&*db, now - TICKETS)).await,
         Kind::Counters => db.commit_with(retention::delete_counters(&*db, now - COUNTERS)).await,
     }
 }
