@@ -42,6 +42,9 @@ WITHOUT_RESOURCE = {
     "ec2:UnassignPrivateIpAddresses",
 }
 
+# The name of the stack, and how the dashboard's text says it.
+THIS_STACK = ({"Ref": "AWS::StackName"}, "${AWS::StackName}")
+
 problems = []
 
 
@@ -143,6 +146,8 @@ for binary, (name, properties) in functions.items():
     sets = set(properties.get("Environment", {}).get("Variables", {}))
     problems += [f"{name}: {variable} is read and not set" for variable in sorted(reads - sets)]
     problems += [f"{name}: {variable} is set and not read" for variable in sorted(sets - reads)]
+    stack = properties.get("Environment", {}).get("Variables", {}).get("STACK_NAME", THIS_STACK[0])
+    check(stack == THIS_STACK[0], f"{name}: its metrics are those of {stack}")
 
     role = properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")
     check(role == f"{binary.capitalize()}Role", f"{name}: has the role {role}")
@@ -253,7 +258,10 @@ def metrics(value):
 
 def check_metric(where, namespace, metric, dimensions):
     if namespace == "CTI":
-        words = [metric, *(word for dimension in dimensions for word in dimension)]
+        # Two stacks of one account share the namespace, so who names no stack sees the other's.
+        stack, *parts = dimensions or [(None, None)]
+        check(stack[0] == "Stack" and stack[1] in THIS_STACK, f"{where}: {metric} is not of this stack alone")
+        words = [metric, "Stack", *(word for part in parts for word in part)]
         problems.extend(f"{where}: {word} is in no metric of the code" for word in words if f'"{word}"' not in code)
         check(f"Metric::{metric}" in in_functions, f"{where}: no function emits {metric}")
     elif isinstance(namespace, dict) or namespace.startswith("CTI/"):

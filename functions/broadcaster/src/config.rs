@@ -9,6 +9,8 @@ pub struct Config {
     pub connections_table: String,
     /// `CONNECTIONS_ENDPOINT`: URL of the WebSocket API's stage, `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
     pub connections_endpoint: String,
+    /// `STACK_NAME`: whose metrics these are.
+    pub stack_name: String,
 }
 
 impl Config {
@@ -17,6 +19,7 @@ impl Config {
         Ok(Self {
             connections_table: env.required("CONNECTIONS_TABLE")?.to_owned(),
             connections_endpoint: env.required("CONNECTIONS_ENDPOINT")?.to_owned(),
+            stack_name: env.required("STACK_NAME")?.to_owned(),
         })
     }
 }

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         Pusher::new(&aws, &config.connections_endpoint),
         Box::new(SystemClock),
     )
-    .with_metrics(Metrics::to_stdout());
+    .with_metrics(Metrics::to_stdout(&config.stack_name));
     let broadcaster = &broadcaster;
     run(service_fn(move |event: LambdaEvent<_>| async move {
         Ok::<_, std::convert::Infallible>(broadcaster::handle(broadcaster, event.payload).await)

@@ -28,6 +28,8 @@ pub struct Config {
     pub reconcile_after: Option<TimeDelta>,
     /// `PROCESSOR_SWEEP_SECONDS`: how long a scheduled run goes on looking; 0: it looks once.
     pub sweep: Duration,
+    /// `STACK_NAME`: whose metrics these are.
+    pub stack_name: String,
 }
 
 impl Config {
@@ -52,6 +54,7 @@ impl Config {
             dialpad_function: env.optional("DIALPAD_FUNCTION").map(str::to_owned),
             reconcile_after: reconcile_after(env)?,
             sweep: Duration::from_secs(env.parsed("PROCESSOR_SWEEP_SECONDS", 55)?),
+            stack_name: env.required("STACK_NAME")?.to_owned(),
         })
     }
 }

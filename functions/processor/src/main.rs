@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env(&env)?;
     let aws = aws::config().await;
     let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
+    let metrics = Metrics::to_stdout(&config.stack_name);
     let processor = Processor::new(
         Store::new(&Settings::new(config.database_url.expose()).with_connections(2))?,
         Queue::new(&aws, &config.push_queue_url),
@@ -27,7 +28,7 @@ async fn main() -> Result<(), Error> {
         config,
     )
     .with_dialpad(dialpad)
-    .with_metrics(Metrics::to_stdout());
+    .with_metrics(metrics);
     let processor = &processor;
     run(service_fn(move |event: LambdaEvent<_>| processor::handle(processor, event.payload))).await
 }

@@ -29,6 +29,8 @@ pub struct Config {
     pub public_http_url: Option<String>,
     /// `PUBLIC_WS_URL`: where sockets are opened; without it, `/ws` beside the HTTP API.
     pub public_ws_url: Option<String>,
+    /// `STACK_NAME`: whose metrics these are.
+    pub stack_name: String,
 }
 
 /// Web origins.
@@ -59,6 +61,7 @@ impl Config {
             dialpad_function: env.optional("DIALPAD_FUNCTION").map(str::to_owned),
             public_http_url: url(env, "PUBLIC_HTTP_URL"),
             public_ws_url: url(env, "PUBLIC_WS_URL"),
+            stack_name: env.required("STACK_NAME")?.to_owned(),
         })
     }
 }
@@ -81,7 +84,8 @@ mod tests {
     use super::*;
 
     fn config(name: &str, value: &str) -> Result<Config, Error> {
-        Config::from_env(&Env::from([("DATABASE_URL", "postgres://localhost"), (name, value)]))
+        let database = ("DATABASE_URL", "postgres://localhost");
+        Config::from_env(&Env::from([database, ("STACK_NAME", "test"), (name, value)]))
     }
 
     #[test]

@@ -23,7 +23,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let aws = aws::config().await;
     let registry = config.connections_table.as_ref().map(|table| Registry::new(&aws, table));
     let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
-    let metrics = Arc::new(Metrics::to_stdout());
+    let metrics = Arc::new(Metrics::to_stdout(&config.stack_name));
     let router = router(Deps { store, registry, dialpad, clock: Arc::new(SystemClock), config, metrics });
     lambda_http::run(service_fn(|request: Request| handle(router.clone(), request))).await
 }

@@ -15,6 +15,8 @@ pub struct Config {
     pub stack_secret: Option<Secret>,
     /// `ALLOW_UNSIGNED_WEBHOOKS`: whether every app takes deliveries without a signature. For development only.
     pub allow_unsigned: bool,
+    /// `STACK_NAME`: whose metrics these are.
+    pub stack_name: String,
 }
 
 impl Config {
@@ -26,6 +28,7 @@ impl Config {
             spill_queue_url: env.required("SPILL_QUEUE_URL")?.to_owned(),
             stack_secret: env.secret("DIALPAD_WEBHOOK_SECRET"),
             allow_unsigned: env.parsed("ALLOW_UNSIGNED_WEBHOOKS", false)?,
+            stack_name: env.required("STACK_NAME")?.to_owned(),
         })
     }
 }

@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
     let aws = aws::config().await;
+    let metrics = Metrics::to_stdout(&config.stack_name);
     let intake = Intake::new(
         Store::new(&Settings::new(config.database_url.expose()))?,
         Queue::new(&aws, &config.event_queue_url),
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Error> {
         Box::new(SystemClock),
         config,
     )
-    .with_metrics(Metrics::to_stdout());
+    .with_metrics(metrics);
     let intake = &intake;
     run(service_fn(move |request: Request| async move {
         Ok::<_, std::convert::Infallible>(webhook::handle(intake, request).await)

@@ -11,6 +11,8 @@ pub struct Config {
     pub connections_table: String,
     /// `ALLOW_API_KEY_IN_URL`: whether `?api_key=` is honoured. URLs end up in logs; browsers should use tickets.
     pub allow_api_key_in_url: bool,
+    /// `STACK_NAME`: whose metrics these are.
+    pub stack_name: String,
 }
 
 impl Config {
@@ -20,6 +22,7 @@ impl Config {
             database_url: Secret::new(env.required("DATABASE_URL")?),
             connections_table: env.required("CONNECTIONS_TABLE")?.to_owned(),
             allow_api_key_in_url: env.parsed("ALLOW_API_KEY_IN_URL", true)?,
+            stack_name: env.required("STACK_NAME")?.to_owned(),
         })
     }
 }

@@ -16,13 +16,14 @@ async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
+    let metrics = Metrics::to_stdout(&config.stack_name);
     let sockets = Sockets::new(
         Store::new(&Settings::for_requests(config.database_url.expose()))?,
         Registry::new(&aws::config().await, &config.connections_table),
         Box::new(SystemClock),
         config,
     )
-    .with_metrics(Metrics::to_stdout());
+    .with_metrics(metrics);
     let sockets = &sockets;
     run(service_fn(move |event: LambdaEvent<_>| async move {
         Ok::<_, std::convert::Infallible>(websocket::handle(sockets, event.payload).await)

@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 /// Where CloudWatch puts them.
 pub const NAMESPACE: &str = "CTI";
+/// The dimension that all have, so that two stacks of one account do not see each other's.
+const STACK: &str = "Stack";
 /// The most values of one metric that a line may hold.
 const MAX_VALUES: usize = 100;
 
@@ -140,7 +142,7 @@ impl Metric {
         }
     }
 
-    /// What it is divided by. CloudWatch gets the sum of all as well.
+    /// What it is divided by, besides the stack. CloudWatch gets the sum of all as well.
     #[must_use]
     pub const fn dimension(self) -> Option<&'static str> {
         if matches!(self, Self::Rejected | Self::Refused) {
@@ -172,14 +174,15 @@ type Dimension = Option<(&'static str, &'static str)>;
 #[derive(Debug, Default)]
 pub struct Metrics {
     seen: Mutex<BTreeMap<Dimension, BTreeMap<Metric, Vec<i64>>>>,
-    writes: bool,
+    /// Whose metrics are written; none: they are only kept.
+    stack: Option<String>,
 }
 
 impl Metrics {
-    /// Metrics that [`Metrics::flush`] writes to standard output. Those by default only keep what happened.
+    /// Metrics of this stack that [`Metrics::flush`] writes to standard output. Those by default only keep what happened.
     #[must_use]
-    pub fn to_stdout() -> Self {
-        Self { writes: true, ..Self::default() }
+    pub fn to_stdout(stack: &str) -> Self {
+        Self { stack: Some(stack.to_owned()), ..Self::default() }
     }
 
     /// Adds to a metric that is not divided.
@@ -207,7 +210,7 @@ impl Metrics {
 
     /// Writes what happened, if anything did, and begins anew.
     pub fn flush(&self, now: DateTime<Utc>) {
-        if self.writes {
+        if self.stack.is_some() {
             let mut output = std::io::stdout().lock();
             for document in self.take(now) {
                 // A log that cannot be written to is no reason to fail the work.
@@ -219,7 +222,8 @@ impl Metrics {
     /// What happened as documents of the embedded metric format, one for each line; then it begins anew.
     pub fn take(&self, now: DateTime<Utc>) -> Vec<Value> {
         let seen = std::mem::take(&mut *self.lock());
-        seen.into_iter().flat_map(|(dimension, metrics)| documents(dimension, &metrics, now)).collect()
+        let stack = self.stack.as_deref();
+        seen.into_iter().flat_map(|(dimension, metrics)| documents(stack, dimension, &metrics, now)).collect()
     }
 
     /// No code panics while it holds the lock, so a poisoned one cannot happen.
@@ -229,7 +233,12 @@ impl Metrics {
 }
 
 /// As many documents as it takes for none to hold too many values of a metric.
-fn documents(dimension: Dimension, metrics: &BTreeMap<Metric, Vec<i64>>, now: DateTime<Utc>) -> Vec<Value> {
+fn documents(
+    stack: Option<&str>,
+    dimension: Dimension,
+    metrics: &BTreeMap<Metric, Vec<i64>>,
+    now: DateTime<Utc>,
+) -> Vec<Value> {
     let longest = metrics.values().map(Vec::len).max().unwrap_or_default();
     let part = |from: usize| {
         let part = metrics.iter().filter_map(|(metric, values)| {
@@ -237,12 +246,13 @@ fn documents(dimension: Dimension, metrics: &BTreeMap<Metric, Vec<i64>>, now: Da
             let values = &values[..values.len().min(MAX_VALUES)];
             (!values.is_empty()).then_some((*metric, values))
         });
-        document(dimension, part, now)
+        document(stack, dimension, part, now)
     };
     (0..longest).step_by(MAX_VALUES).map(part).collect()
 }
 
 fn document<'a>(
+    stack: Option<&str>,
     dimension: Dimension,
     metrics: impl Iterator<Item = (Metric, &'a [i64])>,
     now: DateTime<Utc>,
@@ -254,9 +264,15 @@ fn document<'a>(
         let value = if let [value] = values { json!(value) } else { json!(values) };
         document.insert(metric.name().to_owned(), value);
     }
-    let mut dimensions = vec![Vec::new()];
+    let mut names = Vec::new();
+    if let Some(stack) = stack {
+        names.push(STACK);
+        document.insert(STACK.to_owned(), json!(stack));
+    }
+    let mut dimensions = vec![names.clone()];
     if let Some((name, value)) = dimension {
-        dimensions.push(vec![name]);
+        names.push(name);
+        dimensions.push(names);
         document.insert(name.to_owned(), json!(value));
     }
     let directive = json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": definitions });
@@ -277,7 +293,7 @@ mod tests {
 
     #[test]
     fn counts_add_up_gauges_are_replaced_and_what_did_not_happen_is_not_written() {
-        let metrics = Metrics::default();
+        let metrics = Metrics::to_stdout("prod");
         metrics.add(Metric::Applied, 3_usize);
         metrics.add(Metric::Applied, 4_usize);
         metrics.add(Metric::Dead, 0_usize);
@@ -285,15 +301,15 @@ mod tests {
         metrics.add(Metric::Pending, 0_i64);
         let documents = metrics.take(NOW);
         let definitions = json!([{"Name": "Applied", "Unit": "Count"}, {"Name": "Pending", "Unit": "Count"}]);
-        let directive = json!([{"Namespace": "CTI", "Dimensions": [[]], "Metrics": definitions}]);
+        let directive = json!([{"Namespace": "CTI", "Dimensions": [["Stack"]], "Metrics": definitions}]);
         let aws = json!({"Timestamp": 0, "CloudWatchMetrics": directive});
-        assert_eq!(documents, [json!({"Applied": 7, "Pending": 0, "_aws": aws})]);
+        assert_eq!(documents, [json!({"Applied": 7, "Pending": 0, "Stack": "prod", "_aws": aws})]);
         assert_eq!(metrics.take(NOW), Vec::<Value>::new());
     }
 
     #[test]
     fn a_divided_metric_is_written_for_its_part_and_for_the_whole() {
-        let metrics = Metrics::default();
+        let metrics = Metrics::to_stdout("prod");
         metrics.count(Metric::Rejected, "bad_signature");
         metrics.count(Metric::Rejected, "bad_signature");
         metrics.count(Metric::Rejected, "too_large");
@@ -301,7 +317,11 @@ mod tests {
         let parts: Vec<_> =
             documents.iter().map(|document| (&document["Reason"], &document["Rejected"])).collect();
         assert_eq!(parts, [(&json!("bad_signature"), &json!(2)), (&json!("too_large"), &json!(1))]);
-        assert_eq!(documents[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[], ["Reason"]]));
+        let expected = json!([["Stack"], ["Stack", "Reason"]]);
+        for document in &documents {
+            assert_eq!(document["_aws"]["CloudWatchMetrics"][0]["Dimensions"], expected);
+            assert_eq!(document["Stack"], "prod");
+        }
     }
 
     #[test]

@@ -67,6 +67,7 @@ impl Stage {
             ("EVENT_LOG_RETENTION_DAYS", log_days),
             ("DELIVERY_RETENTION_DAYS", delivery_days),
             ("RECONCILE_AFTER_SECONDS", "900"),
+            ("STACK_NAME", "test"),
         ]);
         let mut settings = Settings::new(owner.url()).with_connections(2);
         change(&mut settings);

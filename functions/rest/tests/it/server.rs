@@ -92,6 +92,7 @@ pub(crate) fn config(url: &str, more: &[(&str, &str)]) -> Config {
         ("INTERNAL_REQUESTS_PER_MINUTE", limit("INTERNAL_REQUESTS_PER_MINUTE")),
         ("CORS_ALLOWED_ORIGINS", value("CORS_ALLOWED_ORIGINS")),
         ("PUBLIC_HTTP_URL", value("PUBLIC_HTTP_URL")),
+        ("STACK_NAME", "test"),
     ]))
     .unwrap()
 }

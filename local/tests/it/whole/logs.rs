@@ -266,7 +266,11 @@ fn metrics(lines: &[(&str, Value)]) {
             let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
             *totals.entry(metric.name()).or_default() += values.iter().filter_map(Value::as_i64).sum::<i64>();
         }
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "CTI");
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "CTI");
+        let sets: Vec<Value> = directive["Dimensions"].as_array().unwrap().clone();
+        assert!(!sets.is_empty() && sets.iter().all(|names| names[0] == "Stack"), "{line}");
+        assert_eq!(line["Stack"], "local");
     }
     for metric in [
         Metric::Received,
