@@ -12,7 +12,8 @@ use crate::{
     telemetry::Chain,
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -97,6 +98,19 @@ impl Database {
         done.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     }
 
+    /// Runs a file of SQL as an operator would, with psql; where there is none, with the same protocol.
+    pub async fn run_file(&self, file: &Path) {
+        let Some(psql) = self.server.program("psql") else {
+            let sql = must("read the file", std::fs::read_to_string(file));
+            return must("run the file", self.client().await.batch_execute(&sql).await);
+        };
+        let mut command = Command::new(psql);
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &self.direct]);
+        command.stdin(must("open the file", std::fs::File::open(file)));
+        let output = must("run psql", command.output());
+        assert!(output.status.success(), "{}:\n{}", file.display(), String::from_utf8_lossy(&output.stderr));
+    }
+
     /// A session of the test's own, to arrange rows and to look at them.
     pub async fn client(&self) -> Client {
         must("connect", connect(&self.direct).await)
@@ -109,6 +123,18 @@ impl Drop for Database {
         let (server, sql) = (self.server, format!("DROP DATABASE {} WITH (FORCE)", self.name));
         std::thread::spawn(move || runtime().map(|runtime| runtime.block_on(execute(server, &sql))));
     }
+}
+
+/// The files of `migrations/`, in order.
+#[must_use]
+pub fn migrations() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+    let mut files: Vec<PathBuf> = must("list the migrations", std::fs::read_dir(folder))
+        .map(|entry| must("list the migrations", entry).path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    files
 }
 
 /// A temporary server; without one on the machine it comes from npm, into the folder that `local` uses too.

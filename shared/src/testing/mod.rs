@@ -9,5 +9,5 @@ mod database;
 pub use self::aws::aws_config;
 pub use self::{
     clock::ManualClock,
-    database::{Database, server_options},
+    database::{Database, migrations, server_options},
 };

@@ -2,46 +2,16 @@
 
 use shared::{
     migrate::{self, Error, Report},
-    testing::Database,
+    testing::{Database, migrations},
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-/// Every file, in order.
-fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .collect();
-    files.sort();
-    files
-}
 
 fn names() -> Vec<String> {
-    files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
-}
-
-/// Runs a file as an operator would; where there is no psql, with the same protocol.
-async fn run(database: &Database, file: &Path) {
-    let Some(psql) = database.server().program("psql") else {
-        return database.client().await.batch_execute(&fs::read_to_string(file).unwrap()).await.unwrap();
-    };
-    let output = Command::new(psql)
-        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", database.url()])
-        .stdin(fs::File::open(file).unwrap())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}:\n{}", file.display(), String::from_utf8_lossy(&output.stderr));
+    migrations().iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 async fn run_all(database: &Database) {
-    for file in files() {
-        run(database, &file).await;
+    for file in migrations() {
+        database.run_file(&file).await;
     }
 }
 
@@ -98,16 +68,16 @@ async fn the_fourth_file_adds_voicemails_mappings_the_key_audit_log_and_the_rota
     ];
     let database = Database::empty().await;
     let (earlier, later): (Vec<_>, Vec<_>) =
-        files().into_iter().partition(|file| file.file_name().unwrap().to_str().unwrap() < "004");
+        migrations().into_iter().partition(|file| file.file_name().unwrap().to_str().unwrap() < "004");
     for file in &earlier {
-        run(&database, file).await;
+        database.run_file(file).await;
     }
     let count = |lines: Vec<String>| {
         ADDED.iter().filter(|added| lines.iter().any(|line| line.starts_with(**added))).count()
     };
     assert_eq!(count(catalogue(&database).await), 0);
     assert!(later[0].ends_with("004_voicemail_and_user_mappings.sql"));
-    run(&database, &later[0]).await;
+    database.run_file(&later[0]).await;
     assert_eq!(count(catalogue(&database).await), ADDED.len());
 }
 

@@ -24,6 +24,7 @@ mod outage;
 mod privacy;
 mod provisioning;
 mod resume;
+mod schema;
 mod server;
 mod sockets;
 mod stage_name;
