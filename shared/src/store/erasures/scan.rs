@@ -13,7 +13,7 @@ use crate::domain::ids::AppId;
 /// How many payloads one page holds.
 const PAYLOADS: i64 = 5_000;
 /// How many places of the log one page holds.
-const ENTRIES: i64 = 20_000;
+const ENTRIES: i64 = 10_000;
 
 /// Where the next page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
