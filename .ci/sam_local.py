@@ -1,4 +1,4 @@
-"""Tries the functions that `sam build` made, in containers: .ci/sam_local.py <folder for what it writes>
+"""Tries in containers what `sam build` made: .ci/sam_local.py <folder of sam build> <folder for what it writes>
 
 Needs a container engine (.ci/containers). One local stack has its functions behind `sam local start-lambda`; the walk of
 the main job goes through it. `sam local start-api` has the same functions, database and queues, and must answer the same
@@ -20,21 +20,18 @@ import sys
 import threading
 import time
 
-BUILT = pathlib.Path(".aws-sam/build")
+from server import free_port, variables
+
+BUILT = pathlib.Path(sys.argv[1])
 # How a container calls this machine, and who listens there for it: nothing of the local stack leaves loopback.
 HOST = "host.docker.internal"
 # What is another with every answer.
 VOLATILE = re.compile(r'("(?:request_id|latency_ms|id|created_at|oldest_pending_seconds)":)("[^"]*"|[\d.]+)')
 COMPARED = ["content-type", "cache-control", "allow", "www-authenticate", "access-control-allow-origin"]
 
-work = pathlib.Path(sys.argv[1])
+work = pathlib.Path(sys.argv[2])
 processes = []
 problems = []
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def start(command, name):
@@ -143,10 +140,9 @@ def main():
     announced = work / "local.log"
     start(["target/debug/local", "serve", "--ephemeral", "--lambda", f"http://127.0.0.1:{lambda_port}",
            "--data", str(data)], "local")
-    variables = wait_for("the functions' environment", lambda: (data / "functions.env").exists()
-                         and (data / "functions.env").read_text())
-    variables = dict(line.split("=", 1) for line in variables.splitlines())
-    ports = {int(port) for value in variables.values() for port in re.findall(r"127\.0\.0\.1:(\d+)", value)}
+    file = data / "functions.env"
+    read = variables(wait_for("the functions' environment", lambda: file.exists() and file.read_text()))
+    ports = {int(port) for value in read.values() for port in re.findall(r"127\.0\.0\.1:(\d+)", value)}
     forward(bridge(), ports)
 
     # SAM passes on only variables that the template declares, and this one is for the local stack alone.
@@ -157,7 +153,7 @@ def main():
     template.write_text(text.replace("Globals:\n  Function:\n", declared, 1))
     environment = work / "environment.json"
     reachable = {name: value.replace("127.0.0.1", HOST) if not name.startswith("PUBLIC_") else value
-                 for name, value in variables.items()}
+                 for name, value in read.items()}
     environment.write_text(json.dumps({"Parameters": reachable}))
     common = ["-t", str(template), "--env-vars", str(environment), "--skip-pull-image", "--warm-containers", "LAZY",
               "--add-host", f"{HOST}:host-gateway", "--parameter-overrides", "Architecture=x86_64"]
@@ -203,6 +199,8 @@ def main():
         ("WebsocketFunction", connect, lambda answer: answer.get("statusCode") == 401),
         ("ProcessorFunction", {"action": "sweep"}, lambda answer: not answer or "errorType" not in answer and "stderr" not in answer),
         ("BroadcasterFunction", {"Records": []}, lambda answer: answer.get("batchItemFailures") == []),
+        ("DialpadFunction", {"app_id": app["app_id"], "action": "authorize", "redirect_uri": edge, "state": "s"},
+         lambda answer: "url" in answer.get("done", {})),
         ("MigratorFunction", {"action": "verify"}, lambda answer: answer.get("pending") == []),
     ]:
         answer = invoke(function, event, str(environment), str(template))

@@ -68,6 +68,12 @@ def running(*arguments, secret=None):
         shutil.rmtree(data, ignore_errors=True)
 
 
+def variables(text):
+    """The environment in a file that `local` wrote for functions that run elsewhere."""
+    lines = dict(line.split("=", 1) for line in text.splitlines())
+    return {name: value.strip('"') for name, value in lines.items()}
+
+
 def ask(url, method="GET", headers=None, body=None):
     """One request with a JSON body, and the JSON of its answer."""
     data = None if body is None else json.dumps(body).encode()
