@@ -62,6 +62,9 @@ pub struct Arguments {
     /// Take the functions' binaries and the bench's own from this folder instead of building them
     #[arg(long, value_name = "FOLDER")]
     pub bin_dir: Option<PathBuf>,
+    /// Measure `sam local start-api` as well, which has the function that does nothing at this URL's /hello
+    #[arg(long, value_name = "URL")]
+    pub sam_local: Option<String>,
 }
 
 /// Everything that is said.

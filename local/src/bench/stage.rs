@@ -52,6 +52,8 @@ pub(super) struct Stage {
     pub(super) binaries: PathBuf,
     /// A folder that is removed at the end.
     pub(super) folder: PathBuf,
+    /// Where `sam local start-api` has the function that does nothing, as /hello.
+    pub(super) sam_local: Option<String>,
     /// Where the server notes when what happened.
     pub(super) timings: PathBuf,
     /// How many events wait in the row `backlog`.
@@ -113,6 +115,7 @@ impl Stage {
             settings: settings.clone(),
             binaries,
             folder,
+            sam_local: arguments.sam_local.clone(),
             timings,
             backlog: arguments.backlog,
             is_quick: arguments.quick,

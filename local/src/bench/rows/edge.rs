@@ -1,4 +1,4 @@
-//! A function that does nothing: what the edge itself can do, beside `cargo lambda watch`.
+//! A function that does nothing: what the edge itself can do, beside `cargo lambda watch` and `sam local start-api`.
 
 use std::{
     path::PathBuf,
@@ -26,6 +26,8 @@ const AT_ONCE: usize = 16;
 /// As many as the server runs of one function.
 const PROCESSES: usize = 4;
 const PATH: &str = "/lambda-url/hello/";
+/// It runs one invocation at a time, whatever is asked of it.
+const SAM_AT_ONCE: usize = 4;
 
 pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<(), Error> {
     let (rounds, count) = (stage.size(5, 2), stage.size(4_000, 32));
@@ -36,20 +38,54 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) -> Result<()
         report.note("cargo lambda was neither on PATH nor in target/ci-tools/bin, so it is not measured");
         None
     };
-    let (mut figures, mut peers, mut spent) = (Vec::new(), Vec::new(), Spent::default());
+    let sam = if let Some(url) = &stage.sam_local {
+        let sam = Client::new(url, None)?;
+        ask(&sam, "/hello", SAM_AT_ONCE, SAM_AT_ONCE).await?;
+        Some(sam)
+    } else {
+        report.note("sam local start-api needs containers: `.ci/release speed` measures it too");
+        None
+    };
+    let (mut figures, mut watched, mut contained) = (Vec::new(), Vec::new(), Vec::new());
+    let mut spent = Spent::default();
     for _ in 0..rounds {
         let meter = Meter::start();
         figures.push(per_second(count, stage.ask("/hello", None, count, AT_ONCE).await?));
         meter.end(&mut spent);
         if let Some(watch) = &watch {
-            peers.push(per_second(count / 4, watch.ask(count / 4).await?));
+            watched.push(per_second(count / 4, watch.ask(count / 4).await?));
+        }
+        if let Some(sam) = &sam {
+            contained.push(per_second(count / 40, ask(sam, "/hello", count / 40, SAM_AT_ONCE).await?));
         }
     }
-    let line = Line::new("the edge, 16 at once", PerSecond, figures);
-    report.add(if watch.is_some() { line.beside("cargo lambda watch, 8 at once", &peers) } else { line });
+    let line = || Line::new("the edge, 16 at once", PerSecond, figures.clone());
+    if watch.is_some() {
+        report.add(line().beside("cargo lambda watch, 8 at once", &watched));
+    }
+    if sam.is_some() {
+        report.add(line().beside("sam local start-api, 4 at once", &contained));
+    }
+    if watch.is_none() && sam.is_none() {
+        report.add(line());
+    }
     report.spent(&spent);
-    report.note("sam local start-api needs containers and is not measured here");
     Ok(())
+}
+
+/// How long it takes a peer to answer all of these.
+async fn ask(client: &Client, path: &str, count: usize, at_once: usize) -> Result<Duration, Error> {
+    let start = Instant::now();
+    let all = stream::iter(0..count)
+        .map(|_| client.send(axum::http::Method::GET, path, &[], ""))
+        .buffer_unordered(at_once)
+        .map_err(Error::from)
+        .try_for_each(async |answer| {
+            if answer.status.is_success() { Ok(()) } else { Err(Error::failed("a peer of the edge failed")) }
+        });
+    let limit = Duration::from_mins(1);
+    tokio::time::timeout(limit, all).await.map_err(|_| Error::failed("a peer of the edge hangs"))??;
+    Ok(start.elapsed())
 }
 
 /// `cargo lambda watch` with the same function; both end with this value.
@@ -111,21 +147,6 @@ impl CargoLambda {
 
     /// Half as many at once as the edge gets: it hangs when too many are.
     async fn ask(&self, count: usize) -> Result<Duration, Error> {
-        let start = Instant::now();
-        let all = stream::iter(0..count)
-            .map(|_| self.client.send(axum::http::Method::GET, PATH, &[], ""))
-            .buffer_unordered(AT_ONCE / 2)
-            .map_err(Error::from)
-            .try_for_each(async |answer| {
-                if answer.status.is_success() {
-                    Ok(())
-                } else {
-                    Err(Error::failed("cargo lambda watch failed"))
-                }
-            });
-        tokio::time::timeout(Duration::from_mins(1), all)
-            .await
-            .map_err(|_| Error::failed("cargo lambda watch hangs"))??;
-        Ok(start.elapsed())
+        ask(&self.client, PATH, count, AT_ONCE / 2).await
     }
 }
