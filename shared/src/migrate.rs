@@ -58,6 +58,11 @@ pub enum Error {
 /// Applies what is missing. Of several callers at once, one does and the others wait for it.
 pub async fn apply(url: &str) -> Result<Report, Error> {
     let mut client = connect(url).await?;
+    // A lock of the session is nothing for a pooler in transaction mode, and nothing is to be done.
+    let found = compare(&embedded()?, &applied(&mut client).await?)?;
+    if found.pending.is_empty() {
+        return Ok(found);
+    }
     // The lock is the session's and ends with it. Another migrator may take its time; the statements of a
     // migration must not queue for long behind a transaction, since everybody else then queues behind them.
     let prepare = format!(

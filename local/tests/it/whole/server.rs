@@ -7,6 +7,7 @@ use local::{
     client::{App, Client, Socket},
 };
 use serde_json::{Value, json};
+use shared::testing::Database;
 use tokio_postgres::NoTls;
 
 use super::privacy::Printed;
@@ -21,12 +22,22 @@ pub(crate) struct Server {
     process: Option<child::Server>,
     /// What its functions print, unless the test looks at it itself.
     printed: Option<Printed>,
+    /// The database, if it did not start one itself.
+    given: Option<Database>,
 }
 
-/// The server that the tests share.
+/// The server that the tests share. With `TEST_THROUGH_PGBOUNCER` set, its functions reach their database through a pooler.
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(&[]))
+    SERVER.get_or_init(|| {
+        if std::env::var_os("TEST_THROUGH_PGBOUNCER").is_none() {
+            return Server::start(&[]);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // Beside the runtime of the test that happens to be the first.
+        let made = std::thread::spawn(move || runtime.block_on(Database::new()));
+        Server::on(made.join().unwrap())
+    })
 }
 
 impl Server {
@@ -38,7 +49,14 @@ impl Server {
     }
 
     fn of(process: child::Server, printed: Option<Printed>) -> Self {
-        Self { addresses: process.addresses.clone(), process: Some(process), printed }
+        Self { addresses: process.addresses.clone(), process: Some(process), printed, given: None }
+    }
+
+    /// Starts one on this database.
+    fn on(database: Database) -> Self {
+        let mut started = Self::start(&["--database-url", database.url()]);
+        started.given = Some(database);
+        started
     }
 
     /// The same with these variables in its environment, everything that it shows in one file, and what the functions
@@ -75,8 +93,8 @@ impl Server {
     }
 
     pub(crate) async fn database(&self) -> tokio_postgres::Client {
-        let (client, connection) =
-            tokio_postgres::connect(&self.addresses.database_url, NoTls).await.unwrap();
+        let url = self.given.as_ref().map_or(&*self.addresses.database_url, Database::direct_url);
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         tokio::spawn(connection);
         client
     }
