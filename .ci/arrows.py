@@ -2,7 +2,8 @@
 
     main -> lib -> shared::{store, registry, push, queue, dialpad, auth} -> shared::domain
 
-Links are asked of `cargo tree`, names of the sources. Comments do not count.
+Links are asked of `cargo tree`, names of the sources. Comments do not count. And within a crate no two modules know each
+other by way of any: see `circles.py`.
 """
 
 import pathlib
@@ -10,6 +11,8 @@ import re
 import subprocess
 import sys
 import tomllib
+
+from circles import circles
 
 # What the user asked for. Each is a dependency of some member, and used.
 TWELVE = [
@@ -111,6 +114,13 @@ for path, text in texts.items():
 
 manifests = [pathlib.Path(path) for path in ("shared/Cargo.toml", "local/Cargo.toml")]
 manifests += sorted(pathlib.Path("functions").glob("*/Cargo.toml"))
+for manifest in manifests:
+    folder = manifest.parent / "src"
+    # A program is a crate of its own.
+    own = {path.relative_to(folder): text for path, text in texts.items() if folder in path.parents}
+    own.pop(pathlib.Path("main.rs"), None)
+    problems += [f"{folder}: {problem}" for problem in circles(own)]
+
 direct = set()
 for manifest in manifests:
     direct |= set(tomllib.loads(manifest.read_text()).get("dependencies", {}))
