@@ -108,7 +108,9 @@ impl Database {
         command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &self.direct]);
         command.stdin(must("open the file", std::fs::File::open(file)));
         let output = must("run psql", command.output());
-        assert!(output.status.success(), "{}:\n{}", file.display(), String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let outcome = if output.status.success() { Ok(()) } else { Err(std::io::Error::other(said)) };
+        must(&format!("run {}", file.display()), outcome);
     }
 
     /// A session of the test's own, to arrange rows and to look at them.
