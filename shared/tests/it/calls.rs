@@ -1,9 +1,11 @@
 //! The fold, and what clients are told, as the processor uses them: events come in, in any order and number.
 
+mod groups;
 mod lost;
 mod plausible;
 mod properties;
 mod scenarios;
+mod transfers;
 mod voicemails;
 
 use std::collections::HashSet;
@@ -141,6 +143,26 @@ impl Line {
 
 fn user(id: i64) -> Target {
     Target { id: DialpadId(id), is_user: true, name: Some("Ada Sample".to_owned()) }
+}
+
+fn leg(conversation: &Conversation, call_id: i64) -> &Leg {
+    conversation.legs.iter().find(|leg| leg.call_id == DialpadId(call_id)).unwrap()
+}
+
+/// What is told when each event comes alone.
+fn one_by_one(events: &[CallEvent]) -> Vec<String> {
+    let mut processor = Processor::default();
+    events.iter().flat_map(|event| told(&processor.take(std::slice::from_ref(event)))).collect()
+}
+
+/// A direct call that is answered: ringing, connected, hangup.
+fn answered() -> [CallEvent; 3] {
+    let mut line = Line::of_user(1, 0);
+    let ringing = line.says("ringing", 1000);
+    line.connect(5000);
+    let connected = line.says("connected", 5000);
+    line.end(65_000);
+    [ringing, connected, line.says("hangup", 65_000)]
 }
 
 /// What was told, in short: the event, the leg, and how it ended if it did.

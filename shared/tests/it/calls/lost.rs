@@ -2,11 +2,7 @@
 
 use shared::domain::call::{CallEvent, Outcome, Status, fold};
 
-use super::{
-    Line, Processor,
-    scenarios::{answered, one_by_one},
-    told,
-};
+use super::{Line, Processor, answered, one_by_one, told};
 
 /// What is noted when Dialpad does not know a leg: it was last heard of with this event.
 fn gone(last: &CallEvent) -> CallEvent {

@@ -2,7 +2,7 @@
 
 use shared::domain::call::{CallEvent, Direction, Outcome, Recording, Status, fold};
 
-use super::{Line, Processor, scenarios::one_by_one, told, user};
+use super::{Line, Processor, one_by_one, told, user};
 
 #[test]
 fn an_outbound_call_that_reaches_a_mailbox_was_not_answered() {
