@@ -20,6 +20,10 @@ const TURN: Duration = Duration::from_secs(1);
 /// while the database is back they are to be stored rather than applied one app after the other.
 const SPILLS_TURN: Duration = Duration::ZERO;
 
+/// How long an invocation is kept back that could not reach the database. The next one comes at once, for as long as
+/// messages wait: a database that is starting again is not to be asked hundreds of times a second whether it is there.
+const HELD_BACK: Duration = Duration::from_millis(500);
+
 /// Stores what was spilled, and works on the apps that the messages name. Only deliveries that could not be stored come
 /// again: a wake-up that is lost costs seconds, since the sweep finds the work. Without a connection nothing else is
 /// tried, since each try would take its time.
@@ -27,7 +31,9 @@ pub(crate) async fn take(processor: &Processor, event: SqsEvent) -> SqsBatchResp
     let (mut apps, spilled) = sort(event);
     let turn = if spilled.is_empty() { TURN } else { SPILLS_TURN };
     let stored = spill::store_all(processor, spilled, &mut apps).await;
-    if !stored.is_away {
+    if stored.is_away {
+        tokio::time::sleep(HELD_BACK).await;
+    } else {
         processor.work_on_each(apps, turn).await;
     }
     let mut response = SqsBatchResponse::default();

@@ -32,8 +32,10 @@ const PRIVATE: [&str; 12] = [
 ];
 
 /// What stands before a credential or in a query, and what all numbers of the tests have in common.
-const MARKS: [&str; 9] =
-    ["api_key=", "ticket=", "number=", "code=", "state=", "Bearer", "eyJ", "415555", "(415)"];
+const MARKS: [&str; 11] = [
+    "api_key=", "ticket=", "number=", "?code=", "&code=", "?state=", "&state=", "Bearer", "eyJ", "415555",
+    "(415)",
+];
 
 /// Keys, tickets and secrets have that many letters and digits without a break; ids and traces have fewer.
 const LONGEST: usize = 31;
