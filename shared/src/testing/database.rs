@@ -70,6 +70,12 @@ impl Database {
         &self.url
     }
 
+    /// Where it is without the pooler that may stand in front.
+    #[must_use]
+    pub fn direct_url(&self) -> &str {
+        &self.direct
+    }
+
     /// The server it is on.
     #[must_use]
     pub fn server(&self) -> &Server {
