@@ -147,7 +147,7 @@ async fn accept(processor: &Processor, event: NewEvent<'_>, form: Form) -> store
             let db = processor.store.app(event.app_id).await?;
             db.commit_with(inbox::keep_aside(&*db, event, form)).await
         }
-        accepted => Ok(accepted),
+        accepted @ (Accepted::New(_) | Accepted::Conflicting(_)) => Ok(accepted),
     }
 }
 

@@ -34,7 +34,8 @@ impl Stage {
     async fn told(&mut self, call_ids: &[i64]) -> Vec<Vec<String>> {
         let frames = self.frames().await;
         let of = |call_id: &i64| {
-            let own = frames.iter().filter(|frame| frame["call_id"] == call_id.to_string());
+            let call_id = call_id.to_string();
+            let own = frames.iter().filter(|frame| frame["call_id"] == call_id.as_str());
             own.map(|frame| frame["event"].as_str().unwrap().to_owned()).collect()
         };
         call_ids.iter().map(of).collect()

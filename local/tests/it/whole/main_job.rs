@@ -214,7 +214,9 @@ async fn an_inactive_app_is_stored_and_not_pushed() {
     let mut stage = Stage::new("inactive").await;
     let database = server().database().await;
     let app_id = stage.app.app_id.0;
-    database.execute("UPDATE apps SET is_active = false WHERE id = $1", &[&app_id]).await.unwrap();
+    // The sweep, which may run at any moment, would close the socket.
+    let off = "UPDATE apps SET is_active = false, sockets_closed_at = now() WHERE id = $1";
+    database.execute(off, &[&app_id]).await.unwrap();
     stage.deliver(&payloads(Scenario::Outbound)[0]).await;
     stage.settled().await;
     eventually("the events count as handed over", async || {

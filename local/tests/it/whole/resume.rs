@@ -57,8 +57,8 @@ fn id(stage: &Stage) -> Uuid {
 /// The events after this place for one who is connected.
 fn for_whom(log: &[Entry], who: Option<&str>, after: i64) -> Vec<Value> {
     let sees = |audience: &Option<String>| who.is_none() || audience.is_none() || audience.as_deref() == who;
-    let seen = log.iter().filter(|(audience, frame)| sees(audience) && frame["seq"].as_i64() > Some(after));
-    seen.map(|(_, frame)| frame.clone()).collect()
+    let own = log.iter().filter(|(audience, frame)| sees(audience) && frame["seq"].as_i64() > Some(after));
+    own.map(|(_, frame)| frame.clone()).collect()
 }
 
 /// Makes the entries up to this one older, as if they had been written so long ago, and lets the schedule's work be done.

@@ -90,7 +90,7 @@ async fn a_database_that_psql_made_is_served_and_adopted_by_the_migrator() {
     let app = stage.client.make_app("by hand").await.unwrap();
     stage.change("DROP TABLE schema_migrations").await;
     let mut socket = stage.client.connect(&format!("api_key={}", app.api_key)).await.unwrap();
-    stage.call(&app, Duration::from_secs(60)).await;
+    stage.call(&app, Duration::from_mins(1)).await;
     stage.ended(&app, 1).await;
     while socket.next(PATIENCE).await.unwrap()["event"] != "call.ended" {}
 
@@ -113,7 +113,7 @@ async fn spilled_until_the_migration(to_earlier: &str) {
     let known = stage.client.make_app("known").await.unwrap();
     let unknown = stage.client.make_app("unknown").await.unwrap();
     let mut socket = stage.client.connect(&format!("api_key={}", known.api_key)).await.unwrap();
-    stage.call(&known, Duration::from_secs(60)).await;
+    stage.call(&known, Duration::from_mins(1)).await;
     stage.ended(&known, 1).await;
 
     stage.change(to_earlier).await;
