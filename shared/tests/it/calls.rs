@@ -1,6 +1,7 @@
 //! The fold, and what clients are told, as the processor uses them: events come in, in any order and number.
 
 mod groups;
+mod late;
 mod lost;
 mod plausible;
 mod properties;
