@@ -83,6 +83,12 @@ pub(super) fn leak(line: &str) -> Option<String> {
     forbidden.find(|text| line.contains(*text)).or_else(credential).map(str::to_owned)
 }
 
+/// Whether a line, if it is JSON, has what it says as members of its own.
+fn is_flat(line: &str) -> bool {
+    let json = line.split_once("] ").map_or(line, |(_, json)| json);
+    serde_json::from_str::<Value>(json).map_or(true, |line| line.get("fields").is_none())
+}
+
 /// What the functions of a server print.
 pub(crate) struct Printed {
     path: PathBuf,
@@ -115,6 +121,7 @@ impl Printed {
         *seen += u64::try_from(whole).unwrap();
         for line in text[..whole].lines() {
             assert_eq!(leak(line), None, "{line}");
+            assert!(is_flat(line), "CloudWatch does not find the members of this: {line}");
         }
     }
 }
