@@ -60,7 +60,7 @@ class Function:
 
     def invoke(self, event):
         with self.turn:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=70)
+            connection = self.connect()
             connection.request("POST", "/2015-03-31/functions/function/invocations", body=event)
             text = connection.getresponse().read()
             connection.close()
@@ -69,12 +69,17 @@ class Function:
                 problems.append(f"{self.name}: {text.decode(errors='replace')[:300]}")
             return text
 
-    def first_answer(self, event):
-        """The first answer, asked for until the emulator listens."""
+    def connect(self):
+        """To the emulator, which takes a moment to listen."""
+        until = time.monotonic() + 30
         while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=70)
             try:
-                return self.invoke(event)
+                connection.connect()
+                return connection
             except ConnectionRefusedError:
+                if time.monotonic() > until:
+                    raise
                 time.sleep(0.0005)
 
     def memory(self):
@@ -153,7 +158,7 @@ def cold(environment, app):
             started = time.monotonic()
             function = Function(name, environment)
             try:
-                function.first_answer(event)
+                function.invoke(event)
                 times.append((time.monotonic() - started) * 1000)
             finally:
                 function.end()
