@@ -6,10 +6,7 @@ both to the first answer. Then a local stack calls them (`--lambda`), and the ma
 has answered 1,000 times; what it then holds of the memory is shown, and may not be more than the goal.
 """
 
-import base64
 import concurrent.futures
-import hashlib
-import hmac
 import http.client
 import http.server
 import json
@@ -23,7 +20,7 @@ import sys
 import threading
 import time
 
-from server import LOCAL, free_port, variables
+from server import LOCAL, free_port, variables, signed, wait_for
 
 ROUNDS = 7
 INVOCATIONS = 1_000
@@ -113,12 +110,6 @@ class Invoke(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def signed(payload, secret):
-    encode = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=")
-    text = encode(b'{"alg":"HS256","typ":"JWT"}') + b"." + encode(json.dumps(payload).encode())
-    return text + b"." + encode(hmac.new(secret.encode(), text, hashlib.sha256).digest())
-
-
 def request(url, method, path, headers=None, body=None):
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
     connection.request(method, path, body=body, headers=headers or {})
@@ -141,7 +132,7 @@ def events(app):
     chosen = {
         "webhook": http_event | {"rawPath": hook, "headers": {"content-type": "application/jwt"},
                                  "body": signed({"call_id": 1, "state": "ringing", "event_timestamp": 1},
-                                                app["webhook_secret"]).decode(),
+                                                app["webhook_secret"]),
                                  "requestContext": {"http": {"method": "POST", "path": hook}, "requestId": "r"}},
         "rest": http_event, "websocket": ping, "processor": {"action": "sweep"}, "broadcaster": {"Records": []},
         "dialpad": {"app_id": app["app_id"], "action": "authorize", "redirect_uri": "http://localhost/", "state": "s"},
@@ -227,15 +218,6 @@ def main():
         local.wait(timeout=60)
         for function in functions.values():
             function.end()
-
-
-def wait_for(what, condition, seconds=300):
-    until = time.monotonic() + seconds
-    while not (result := condition()):
-        if time.monotonic() > until:
-            raise SystemExit(f"waited in vain for {what}")
-        time.sleep(0.1)
-    return result
 
 
 main()

@@ -6,9 +6,6 @@ the README's steps: the migrator, an app, a delivery, and its frame on a socket,
 by their roles (`AUTH=true`). MiniStack does not import the routes of an HTTP API, so requests go to the functions.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import pathlib
@@ -23,7 +20,7 @@ import wsproto
 import yaml
 from wsproto.events import AcceptConnection, RejectConnection, Request, TextMessage
 
-from server import free_port, running
+from server import free_port, running, signed, wait_for
 
 STACK = "cti-ministack"
 REGION = "us-east-1"
@@ -152,21 +149,6 @@ class Socket:
 
     def close(self):
         self.socket.close()
-
-
-def signed(payload, secret):
-    encode = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=")
-    text = encode(b'{"alg":"HS256","typ":"JWT"}') + b"." + encode(json.dumps(payload).encode())
-    return (text + b"." + encode(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
-
-
-def wait_for(what, condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not (result := condition()):
-        if time.monotonic() > until:
-            raise SystemExit(f"waited in vain for {what}")
-        time.sleep(0.2)
-    return result
 
 
 def use(deployed, database_url):

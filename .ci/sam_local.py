@@ -6,9 +6,6 @@ requests as the local stack's edge does. Then `sam local invoke` runs each funct
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -18,9 +15,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
-from server import free_port, variables
+from server import free_port, variables, signed, wait_for
 
 BUILT = pathlib.Path(sys.argv[1])
 # How a container calls this machine, and who listens there for it: nothing of the local stack leaves loopback.
@@ -37,15 +33,6 @@ problems = []
 def start(command, name):
     log = open(work / f"{name}.log", "w")
     processes.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True))
-
-
-def wait_for(what, condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not (result := condition()):
-        if time.monotonic() > until:
-            raise SystemExit(f"waited in vain for {what}")
-        time.sleep(0.2)
-    return result
 
 
 def listens(port):
@@ -84,12 +71,6 @@ def request(port, method, path, headers=None, body=None):
     named = COMPARED if text else COMPARED[1:]
     kept = {name: answer.getheader(name) for name in named if answer.getheader(name)}
     return answer.status, kept, text
-
-
-def signed(payload, secret):
-    encode = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=")
-    text = encode(b'{"alg":"HS256","typ":"JWT"}') + b"." + encode(json.dumps(payload).encode())
-    return text + b"." + encode(hmac.new(secret.encode(), text, hashlib.sha256).digest())
 
 
 def check(what, holds, shown=""):

@@ -1,6 +1,9 @@
-"""A server of its own for a check: `local`, freshly started, stopped at the end whatever happens."""
+"""A server of its own for a check: `local`, freshly started, stopped at the end whatever happens; and how it is asked."""
 
+import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -10,10 +13,11 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -30,6 +34,23 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def wait_for(what, condition):
+    """Waits until something holds, and gives it."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (result := condition()):
+        if time.monotonic() > until:
+            raise SystemExit(f"waited in vain for {what}")
+        time.sleep(0.1)
+    return result
+
+
+def signed(payload, secret):
+    """A delivery as Dialpad signs it."""
+    encode = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=")
+    text = encode(b'{"alg":"HS256","typ":"JWT"}') + b"." + encode(json.dumps(payload).encode())
+    return (text + b"." + encode(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
 
 
 @contextlib.contextmanager
