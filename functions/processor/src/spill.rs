@@ -22,7 +22,7 @@ use crate::{backoff, error::Error, traces::Traces, worker::Processor};
 /// What part of its age a delivery waits until it is tried again: so it is stored soon after the database is back, the
 /// sooner the shorter that was away.
 const PART_OF_AGE: i32 = 8;
-/// The shortest and the longest that it waits. The queue hands it out 1,000 times: it has 25 hours.
+/// The shortest and the longest that it waits. The queue hands it out 1,000 times: it has a day.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
