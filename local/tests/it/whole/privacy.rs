@@ -89,21 +89,28 @@ fn is_flat(line: &str) -> bool {
     serde_json::from_str::<Value>(json).map_or(true, |line| line.get("fields").is_none())
 }
 
-/// What the functions of a server print.
+/// What the functions of a server print: a file that has no name any more once the server has opened it, since whoever
+/// shares a server never drops it.
 pub(crate) struct Printed {
     path: PathBuf,
-    /// How much of it was looked through.
-    seen: Mutex<u64>,
+    /// Read up to the end of the last whole line.
+    file: Mutex<File>,
 }
 
 impl Printed {
     pub(super) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("printed-{}.log", uuid::Uuid::new_v4()));
-        Self { path, seen: Mutex::default() }
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        Self { path, file: Mutex::new(file) }
     }
 
     pub(super) fn path(&self) -> &str {
         self.path.to_str().unwrap()
+    }
+
+    /// Takes the file's name away.
+    pub(super) fn unlink(&self) {
+        std::fs::remove_file(&self.path).unwrap();
     }
 
     /// Looks through what was added, unless the test has failed already.
@@ -111,24 +118,16 @@ impl Printed {
         if std::thread::panicking() {
             return;
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nothing was printed yet.
-        let Ok(mut file) = File::open(&self.path) else { return };
-        file.seek(SeekFrom::Start(*seen)).unwrap();
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = file.stream_position().unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        *seen += u64::try_from(whole).unwrap();
+        file.seek(SeekFrom::Start(begin + u64::try_from(whole).unwrap())).unwrap();
         for line in text[..whole].lines() {
             assert_eq!(leak(line), None, "{line}");
             assert!(is_flat(line), "CloudWatch does not find the members of this: {line}");
         }
-    }
-}
-
-impl Drop for Printed {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 

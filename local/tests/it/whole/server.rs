@@ -45,7 +45,9 @@ impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let printed = Printed::new();
         let arguments = [&["--function-logs", printed.path()], arguments].concat();
-        Self::of(child::Server::start(env!("CARGO_BIN_EXE_local"), &arguments).unwrap(), Some(printed))
+        let process = child::Server::start(env!("CARGO_BIN_EXE_local"), &arguments).unwrap();
+        printed.unlink();
+        Self::of(process, Some(printed))
     }
 
     fn of(process: child::Server, printed: Option<Printed>) -> Self {
