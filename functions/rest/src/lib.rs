@@ -1,6 +1,6 @@
 //! The REST API: what a CRM reads, and what an operator manages.
 //!
-//! [`router`] lists the routes. What all of them have in common is done once: in `conventions` for answers, in `extract`
+//! `operations` lists the routes. What all of them have in common is done once: in `conventions` for answers, in `extract`
 //! for what is taken out of a request, in `auth` for who is asking, and in `error` for the status of each refusal.
 
 mod agents;
@@ -27,6 +27,7 @@ mod mappings;
 mod messages;
 mod numbers;
 mod openapi;
+mod operations;
 mod page;
 mod reply;
 mod schema;
@@ -53,11 +54,6 @@ use axum::{
 use lambda_http::tower::ServiceExt as _;
 use shared::http::REQUEST_ID;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use utoipa::OpenApi as _;
-use utoipa_axum::{
-    router::{OpenApiRouter, UtoipaMethodRouterExt as _},
-    routes,
-};
 
 use crate::{documents::Documents, error::Error};
 
@@ -72,77 +68,21 @@ pub async fn handle(router: Router, request: lambda_http::Request) -> Result<Res
     router.oneshot(request.map(|body| Body::from(body.to_vec()))).await
 }
 
-/// All routes, with the document that is generated from them.
+/// All routes, with what they have in common.
 pub fn router(deps: Deps) -> Router {
     let deps = Arc::new(deps);
     let cors = cors(&deps.config.cors_origins);
-    let service = OpenApiRouter::with_openapi(openapi::Document::openapi())
-        .routes(routes!(health::running))
-        .routes(routes!(health::health))
-        .routes(routes!(documents::openapi))
-        .routes(routes!(documents::asyncapi))
-        .routes(routes!(documents::docs))
-        .routes(routes!(dialpad::link::connect))
-        .routes(routes!(dialpad::link::callback));
-    let app = OpenApiRouter::new()
-        .routes(routes!(calls::list))
-        .routes(routes!(calls::active))
-        .routes(routes!(calls::show))
-        .routes(routes!(timeline::timeline))
-        .routes(routes!(call_requests::request))
-        .routes(routes!(call_requests::show))
-        .routes(routes!(lookup::lookup))
-        .routes(routes!(messages::list))
-        .routes(routes!(messages::show))
-        .routes(routes!(agents::list))
-        .routes(routes!(events::list))
-        .routes(routes!(tickets::issue))
-        .routes(routes!(voicemails::list))
-        .routes(routes!(voicemails::unread_count))
-        .routes(routes!(voicemails::show, voicemails::change, voicemails::delete));
-    let operator = OpenApiRouter::new()
-        .routes(routes!(apps::create, apps::list))
-        .routes(routes!(apps::show, apps::change))
-        .routes(routes!(apps::audit))
-        .routes(routes!(diagnostics::diagnose))
-        .routes(routes!(dialpad::webhook_secret::rotate))
-        .routes(routes!(dialpad::link::make_link))
-        .routes(routes!(dialpad::manage::adopt_key))
-        .routes(routes!(dialpad::manage::disconnect))
-        .routes(routes!(dialpad::manage::disconnect_by_old_path))
-        .routes(routes!(dialpad::state::show))
-        .routes(routes!(dialpad::provision::provision))
-        .routes(routes!(dialpad::provision::deprovision))
-        .routes(routes!(dialpad::reconcile::reconcile))
-        .routes(routes!(api_keys::rotate))
-        .routes(routes!(api_keys::revoke))
-        .routes(routes!(api_keys::status))
-        .routes(routes!(api_keys::audit))
-        .routes(routes!(voicemails::list_of_app))
-        .routes(routes!(voicemails::show_of_app, voicemails::delete_of_app))
-        .routes(routes!(mappings::map))
-        .routes(routes!(mappings::batch_map).layer(DefaultBodyLimit::max(MAX_BATCH_BYTES)))
-        .routes(routes!(mappings::list))
-        .routes(routes!(mappings::delete))
-        .routes(routes!(mappings::of_dialpad_user, mappings::delete_of_dialpad_user))
-        .routes(routes!(mappings::of_crm_user))
-        .routes(routes!(erasures::create))
-        .routes(routes!(deliveries::list))
-        .routes(routes!(deliveries::replay))
-        .routes(routes!(deliveries::redrive))
-        .routes(routes!(deliveries::queue))
-        .routes(routes!(sockets::stats));
-
     // No browser calls `/internal`, so that part is without CORS.
-    let open_to_browsers = service.merge(app);
+    let open_to_browsers = operations::of_the_service().merge(operations::of_an_app());
     let open_to_browsers = match cors {
         Some(cors) => open_to_browsers.layer(cors),
         None => open_to_browsers,
     };
-    let (router, document) = open_to_browsers.merge(operator).split_for_parts();
-    let router = router
+    let router = open_to_browsers
+        .merge(operations::of_an_operator())
+        .merge(operations::in_bulk().layer(DefaultBodyLimit::max(MAX_BATCH_BYTES)))
         .fallback(no_route)
-        .layer(Extension(Documents::new(document)))
+        .layer(Extension(Arc::new(Documents::new(operations::described))))
         .layer(from_fn(conventions::note_route))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&deps));

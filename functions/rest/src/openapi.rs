@@ -1,4 +1,4 @@
-//! The OpenAPI document: generated from the routes, completed with what all of them have in common.
+//! The OpenAPI document: generated from the operations, completed with what all of them have in common.
 
 use serde::Serialize;
 use shared::problem::{FieldError, Problem};
@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::schema;
 
-/// What the document begins with; the paths come from the routes.
+/// What the document begins with; the paths come from the operations.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "CTI server", description = "Calls, voicemails and user mappings of Dialpad, for CRMs."),
@@ -35,7 +35,7 @@ use crate::schema;
     components(schemas(ProblemDocument, WrongField)),
     modifiers(&Credentials)
 )]
-pub(crate) struct Document;
+struct Document;
 
 struct Credentials;
 
@@ -104,8 +104,10 @@ impl From<Problem> for ProblemDocument {
     }
 }
 
-/// The document of the routes, with the refusals of each operation that its credentials, parameters and body make possible.
-pub(crate) fn completed(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+/// The document: what the operations say of themselves, and the refusals of each that its credentials, parameters and body
+/// make possible.
+pub(crate) fn completed(described: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let mut openapi = Document::openapi().merge_from(described);
     // The router marks a parameter that may have slashes; the document knows no such mark.
     let paths = std::mem::take(&mut openapi.paths.paths);
     openapi.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();

@@ -31,20 +31,20 @@ use crate::{
 
 /// The documents, each made when it is first asked for: a cold start need not wait for them.
 pub(crate) struct Documents {
-    routes: OpenApi,
+    described: fn() -> OpenApi,
     openapi: OnceLock<OpenApi>,
     asyncapi: OnceLock<Value>,
     page: OnceLock<page::Page>,
 }
 
 impl Documents {
-    /// With what the routes say of themselves.
-    pub(crate) fn new(routes: OpenApi) -> Arc<Self> {
-        Arc::new(Self { routes, openapi: OnceLock::new(), asyncapi: OnceLock::new(), page: OnceLock::new() })
+    /// With what is to say what the operations are.
+    pub(crate) fn new(described: fn() -> OpenApi) -> Self {
+        Self { described, openapi: OnceLock::new(), asyncapi: OnceLock::new(), page: OnceLock::new() }
     }
 
     fn openapi(&self) -> &OpenApi {
-        self.openapi.get_or_init(|| completed(self.routes.clone()))
+        self.openapi.get_or_init(|| completed((self.described)()))
     }
 
     fn asyncapi(&self) -> &Value {
