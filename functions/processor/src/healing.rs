@@ -18,7 +18,7 @@ use shared::{
     invoke::{FoundCall, Invoker, RefusalKind},
     store::{
         self,
-        inbox::{Accepted, NewEvent, Source},
+        inbox::{Accepted, NewEvent},
         reconciling::{self, SilentLeg},
     },
     telemetry::{Chain, Metric},
@@ -131,21 +131,13 @@ async fn ask_for(
     let now = clock.now();
     let tx = store.app(leg.app_id).await?;
     let mut stored = 0;
-    for event in &missed {
-        let accepted = NewEvent {
-            app_id: leg.app_id,
-            event_type: &event.event_type,
-            json: &event.json,
-            dedupe_key: &event.dedupe_key,
-            payload_hash: &event.payload_hash,
-            received_at: now,
-            source: Source::Reconciled,
-        };
+    for delivery in &missed {
+        let event = NewEvent { app_id: leg.app_id, delivery, received_at: now };
         if let Accepted::New(event_id) =
-            reconciling::accept_unless_told(&*tx, accepted, leg.call_id, Some(leg.updated_at)).await?
+            reconciling::accept_unless_told(&*tx, event, leg.call_id, Some(leg.updated_at)).await?
         {
             stored += 1;
-            info!(component = "Dialpad", app_id = %leg.app_id, %event_id, call_id = %leg.call_id, state = event.event_type, "reconciled");
+            info!(component = "Dialpad", app_id = %leg.app_id, %event_id, call_id = %leg.call_id, state = delivery.event_type, "reconciled");
         }
     }
     let again_at = ask_again_at(leg, asking.silence, now);

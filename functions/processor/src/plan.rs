@@ -10,10 +10,11 @@ mod messages;
 use std::collections::BTreeSet;
 
 use shared::{
-    dialpad::payload::{Event, Family, event},
+    dialpad::payload::{Event, event},
     domain::{
         agent::AgentEvent,
         call::{CallEvent, Leg},
+        delivery::Family,
         ids::DialpadId,
         message::{Message, MessageEvent},
     },

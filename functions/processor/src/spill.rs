@@ -10,7 +10,7 @@ use shared::{
     queue::SpilledDelivery,
     store::{
         self, apps,
-        inbox::{self, Accepted, Form, NewEvent, Source},
+        inbox::{self, Accepted, Form, NewEvent},
     },
     telemetry::{Chain, Metric, TraceId},
 };
@@ -109,15 +109,7 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
     let Ok(delivery) = payload::inspect(&json) else {
         return reject("not_an_object");
     };
-    let event = NewEvent {
-        app_id,
-        event_type: &delivery.event_type,
-        json: &delivery.json,
-        dedupe_key: &delivery.dedupe_key,
-        payload_hash: &delivery.payload_hash,
-        received_at: spilled.received_at,
-        source: Source::Delivered,
-    };
+    let event = NewEvent { app_id, delivery: &delivery, received_at: spilled.received_at };
     let accepted = match accept(processor, event, Form::Json).await {
         Err(error) if error.is_refused_value() => accept(processor, event, Form::Text).await?,
         // Whoever verified it found the app, which is gone since then.

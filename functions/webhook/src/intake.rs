@@ -12,7 +12,7 @@ use shared::{
     store::{
         self, Store,
         apps::{self, WebhookSecrets},
-        inbox::{self, Accepted, Form, NewEvent, Source},
+        inbox::{self, Accepted, Form, NewEvent},
         keys,
     },
     telemetry::{Chain, Metric, Metrics, TraceId},
@@ -126,15 +126,7 @@ impl Intake {
         };
         let payload = self.open(&body, known, &recipient, received_at, deadline).await?;
         let delivery = payload::inspect(&payload).map_err(|_| Error::NotAnObject)?;
-        let event = NewEvent {
-            app_id,
-            event_type: &delivery.event_type,
-            json: &delivery.json,
-            dedupe_key: &delivery.dedupe_key,
-            payload_hash: &delivery.payload_hash,
-            received_at,
-            source: Source::Delivered,
-        };
+        let event = NewEvent { app_id, delivery: &delivery, received_at };
         let mut form = Form::Json;
         let mut stored = store_as!(self, deadline, inbox::accept, event, form);
         if matches!(&stored, Err(error) if error.is_refused_value()) {

@@ -24,10 +24,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use agent::agent_event;
 pub use call::call_event;
-pub use family::{Delivery, Family, NotAnObject, inspect};
+pub use family::{NotAnObject, inspect};
 pub use message::message_event;
 
-use crate::domain::{agent::AgentEvent, call::CallEvent, message::MessageEvent};
+use crate::domain::{agent::AgentEvent, call::CallEvent, delivery::Family, message::MessageEvent};
 
 /// What a row of `webhook_events` says.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod call;
 pub mod client_event;
 pub mod company;
+pub mod delivery;
 pub mod frame;
 pub mod handshake;
 pub mod ids;

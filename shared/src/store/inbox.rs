@@ -1,29 +1,43 @@
 //! `webhook_events` as they come in and are worked off.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{GenericClient, Row, types::Type};
+use tokio_postgres::{
+    GenericClient, Row,
+    types::{ToSql, Type},
+};
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::ids::{AppId, DialpadId, new_id};
+use crate::domain::{
+    delivery::Delivery,
+    ids::{AppId, DialpadId, new_id},
+};
 
 /// A delivery to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEvent<'a> {
     /// Whose it is.
     pub app_id: AppId,
-    /// Dialpad's state, or the family.
-    pub event_type: &'a str,
-    /// The claims, fit for jsonb.
-    pub json: &'a str,
-    /// What makes it the same delivery when it comes again.
-    pub dedupe_key: &'a [u8],
-    /// By what it is known to say the same when it comes again.
-    pub payload_hash: &'a [u8],
+    /// What it says.
+    pub delivery: &'a Delivery,
     /// When it arrived.
     pub received_at: DateTime<Utc>,
-    /// How it came.
-    pub source: Source,
+}
+
+impl NewEvent<'_> {
+    /// `$1` to `$7` of a statement that stores it: the row's id, app, type, payload as text, key, arrival, and hash.
+    pub(super) fn parameters<'p>(&'p self, id: &'p Uuid) -> [(&'p (dyn ToSql + Sync), Type); 7] {
+        let Self { app_id, delivery, received_at } = self;
+        [
+            (id, Type::UUID),
+            (&app_id.0, Type::UUID),
+            (&delivery.event_type, Type::TEXT),
+            (&delivery.json, Type::TEXT),
+            (&delivery.dedupe_key, Type::BYTEA),
+            (received_at, Type::TIMESTAMPTZ),
+            (&delivery.payload_hash, Type::BYTEA),
+        ]
+    }
 }
 
 /// How an event came.
@@ -96,20 +110,12 @@ pub async fn accept(db: &(impl GenericClient + Sync), event: NewEvent<'_>, form:
         .execute_typed(
             &format!(
                 "-- inbox.accept
-                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source,
-                     payload_hash)
-                 VALUES ($1, $2, $3, {payload}, $5, $6, $6, $7, $8) ON CONFLICT (app_id, dedupe_key) DO NOTHING"
+                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at,
+                     payload_hash, source)
+                 VALUES ($1, $2, $3, {payload}, $5, $6, $6, $7, 'delivered')
+                 ON CONFLICT (app_id, dedupe_key) DO NOTHING"
             ),
-            &[
-                (&id, Type::UUID),
-                (&event.app_id.0, Type::UUID),
-                (&event.event_type, Type::TEXT),
-                (&event.json, Type::TEXT),
-                (&event.dedupe_key, Type::BYTEA),
-                (&event.received_at, Type::TIMESTAMPTZ),
-                (&event.source.as_str(), Type::TEXT),
-                (&event.payload_hash, Type::BYTEA),
-            ],
+            &event.parameters(&id),
         )
         .await?;
     Ok(if inserted == 1 { Accepted::New(id) } else { Accepted::Duplicate })
@@ -130,22 +136,13 @@ pub async fn keep_aside(
         .execute_typed(
             &format!(
                 "-- inbox.keep_aside
-                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source,
-                     payload_hash, conflicts_with)
-                 SELECT $1, $2, $3, {payload}, sha256($5 || $8), $6, $6, $7, $8, e.id FROM webhook_events e
-                 WHERE e.app_id = $2 AND e.dedupe_key = $5 AND e.payload_hash <> $8 AND e.payload <> {payload}
+                 INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at,
+                     payload_hash, source, conflicts_with)
+                 SELECT $1, $2, $3, {payload}, sha256($5 || $7), $6, $6, $7, 'delivered', e.id FROM webhook_events e
+                 WHERE e.app_id = $2 AND e.dedupe_key = $5 AND e.payload_hash <> $7 AND e.payload <> {payload}
                  ON CONFLICT (app_id, dedupe_key) DO NOTHING"
             ),
-            &[
-                (&id, Type::UUID),
-                (&event.app_id.0, Type::UUID),
-                (&event.event_type, Type::TEXT),
-                (&event.json, Type::TEXT),
-                (&event.dedupe_key, Type::BYTEA),
-                (&event.received_at, Type::TIMESTAMPTZ),
-                (&event.source.as_str(), Type::TEXT),
-                (&event.payload_hash, Type::BYTEA),
-            ],
+            &event.parameters(&id),
         )
         .await?;
     Ok(if inserted == 1 { Accepted::Conflicting(id) } else { Accepted::Duplicate })

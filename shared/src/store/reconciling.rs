@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{GenericClient, Row, types::Type};
+use tokio_postgres::{
+    GenericClient, Row,
+    types::{ToSql, Type},
+};
 
 use super::{
     Error, Result,
@@ -151,13 +154,16 @@ pub async fn accept_unless_told(
     call_id: DialpadId,
     known_at: Option<DateTime<Utc>>,
 ) -> Result<Accepted> {
-    let id = new_id();
+    let (id, call_id_in_text) = (new_id(), call_id.to_string());
+    let of_the_call: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&call_id.0, Type::INT8), (&known_at, Type::TIMESTAMPTZ), (&call_id_in_text, Type::TEXT)];
+    let parameters: Vec<_> = event.parameters(&id).into_iter().chain(of_the_call).collect();
     let inserted = db
         .execute_typed(
             "-- reconciling.accept_unless_told
-             INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at, source,
-                 payload_hash)
-             SELECT $1, $2, $3, $4::jsonb, $5, $6, $6, $7, $11
+             INSERT INTO webhook_events (id, app_id, event_type, payload, dedupe_key, received_at, due_at,
+                 payload_hash, source)
+             SELECT $1, $2, $3, $4::jsonb, $5, $6, $6, $7, 'reconciled'
              WHERE NOT EXISTS (
                      SELECT FROM webhook_events e WHERE e.app_id = $2 AND e.call_id = $8 AND e.source = 'delivered'
                      AND ($9::timestamptz IS NULL OR e.processed_at > $9))
@@ -165,19 +171,7 @@ pub async fn accept_unless_told(
                      SELECT FROM webhook_events e WHERE e.app_id = $2 AND e.processed_at IS NULL AND e.dead_at IS NULL
                      AND e.source = 'delivered' AND e.payload ->> 'call_id' = $10)
              ON CONFLICT (app_id, dedupe_key) DO NOTHING",
-            &[
-                (&id, Type::UUID),
-                (&event.app_id.0, Type::UUID),
-                (&event.event_type, Type::TEXT),
-                (&event.json, Type::TEXT),
-                (&event.dedupe_key, Type::BYTEA),
-                (&event.received_at, Type::TIMESTAMPTZ),
-                (&event.source.as_str(), Type::TEXT),
-                (&call_id.0, Type::INT8),
-                (&known_at, Type::TIMESTAMPTZ),
-                (&call_id.to_string(), Type::TEXT),
-                (&event.payload_hash, Type::BYTEA),
-            ],
+            &parameters,
         )
         .await?;
     Ok(if inserted == 1 { Accepted::New(id) } else { Accepted::Duplicate })

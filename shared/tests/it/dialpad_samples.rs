@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::{
-    dialpad::payload::{Event, Family, call_event, event, inspect},
+    dialpad::payload::{Event, call_event, event, inspect},
     domain::{
         call::{CallEvent, Moment},
         client_event::EventName,
+        delivery::Family,
         message::fold,
     },
 };

@@ -5,9 +5,10 @@ use serde_json::json;
 use shared::{
     clock::Clock,
     dialpad::erasure::Number,
+    domain::delivery::{Delivery, Family},
     store::{
         erasures,
-        inbox::{self, Accepted, Form, NewEvent, Source},
+        inbox::{self, Accepted, Form, NewEvent},
     },
 };
 
@@ -112,26 +113,27 @@ async fn an_erased_number_stays_away_when_a_late_delivery_brings_it_again() {
     let hash = [1_u8; 32];
     for call_id in [3, 4] {
         let payload = delivery(call_id, before, 5).to_string();
-        let event = NewEvent {
-            app_id: stage.app_id,
-            event_type: "voicemail_uploaded",
-            json: &payload,
-            dedupe_key: &[u8::try_from(call_id).unwrap(); 32],
-            payload_hash: &hash,
-            received_at: erased_at,
-            source: Source::Delivered,
+        let said = |json: &str, payload_hash| Delivery {
+            family: Family::Call,
+            event_type: "voicemail_uploaded".to_owned(),
+            dedupe_key: [u8::try_from(call_id).unwrap(); 32],
+            payload_hash,
+            json: json.to_owned(),
         };
         let (first, again) =
             (payload.replace("+14155550160", "+14155550170"), payload.replace("Robin", "Robert"));
-        let first = NewEvent { json: &first, payload_hash: &[2; 32], ..event };
-        assert!(matches!(inbox::accept(&stage.database, first, Form::Json).await, Ok(Accepted::New(_))));
+        let first = said(&first, [2; 32]);
+        let event = NewEvent { app_id: stage.app_id, delivery: &first, received_at: erased_at };
+        let accepted = inbox::accept(&stage.database, event, Form::Json).await;
+        assert!(matches!(accepted, Ok(Accepted::New(_))));
         if call_id == 3 {
             // As the erasure left it.
             let sql = "UPDATE webhook_events SET payload_hash = NULL WHERE dedupe_key = $1";
             stage.database.execute(sql, &[&first.dedupe_key]).await.unwrap();
         }
         for (json, hash) in [(&payload, hash), (&again, [3; 32]), (&again, [3; 32])] {
-            let event = NewEvent { json, payload_hash: &hash, ..event };
+            let said = said(json, hash);
+            let event = NewEvent { delivery: &said, ..event };
             assert_eq!(inbox::accept(&stage.database, event, Form::Json).await.unwrap(), Accepted::Duplicate);
             inbox::keep_aside(&stage.database, event, Form::Json).await.unwrap();
         }

@@ -18,7 +18,7 @@ use shared::{
     invoke::Span,
     store::{
         apps, audit,
-        inbox::{Accepted, NewEvent, Source},
+        inbox::{Accepted, NewEvent},
         reconciling::{self, KnownLeg},
     },
     telemetry::{Chain, Metric},
@@ -159,23 +159,15 @@ async fn store(deps: &Deps, app_id: AppId, calls: &[Value], found: &mut Reconcil
         let mut is_stored = false;
         for payload in reconciled::missed(&known, Some(call)) {
             // What is made of an answer is an object.
-            let Ok(event) = payload::inspect(&payload.to_string()) else { continue };
-            let event = NewEvent {
-                app_id,
-                event_type: &event.event_type,
-                json: &event.json,
-                dedupe_key: &event.dedupe_key,
-                payload_hash: &event.payload_hash,
-                received_at: now,
-                source: Source::Reconciled,
-            };
+            let Ok(delivery) = payload::inspect(&payload.to_string()) else { continue };
+            let event = NewEvent { app_id, delivery: &delivery, received_at: now };
             let known_at = leg.map(|leg| leg.updated_at);
             if let Accepted::New(event_id) =
                 reconciling::accept_unless_told(&*tx, event, call_id, known_at).await?
             {
                 is_stored = true;
                 deps.metrics.add(Metric::Reconciled, 1);
-                tracing::info!(component = "Dialpad", %app_id, %event_id, %call_id, state = event.event_type, "reconciled");
+                tracing::info!(component = "Dialpad", %app_id, %event_id, %call_id, state = delivery.event_type, "reconciled");
             }
         }
         found.stored += usize::from(is_stored);

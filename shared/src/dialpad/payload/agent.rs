@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Family, Unreadable, member::Member, no_id, of_family, parties, time_as_of, unwrapped};
-use crate::domain::agent::AgentEvent;
+use super::{Unreadable, member::Member, no_id, of_family, parties, time_as_of, unwrapped};
+use crate::domain::{agent::AgentEvent, delivery::Family};
 
 /// Reads a row of `webhook_events`; `None` if it is not about an agent. `date` stands in for a missing
 /// `event_timestamp`, and the time the row arrived for both.

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Unreadable,
-    family::{self, Family},
+    Unreadable, family,
     member::{Member, NoId},
     object::Object,
     parties, time_as_of, unwrapped,
 };
 use crate::domain::{
     call::{CallEvent, Direction, Recording, State},
+    delivery::Family,
     ids::DialpadId,
 };
 

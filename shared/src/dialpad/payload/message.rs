@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Family, Unreadable, member::Member, no_id, object::Object, of_family, parties, time_as_of, unwrapped,
-};
+use super::{Unreadable, member::Member, no_id, object::Object, of_family, parties, time_as_of, unwrapped};
 use crate::domain::{
+    delivery::Family,
     ids::DialpadId,
     message::{MessageEvent, Status},
 };
