@@ -11,10 +11,10 @@ mod erased;
 mod error;
 mod frames;
 mod healing;
-mod messages;
 mod numbers;
 mod outbox;
 mod plan;
+mod records;
 mod retention;
 mod spill;
 mod sweep;
@@ -35,7 +35,7 @@ use tokio::time::Instant;
 pub async fn handle(processor: &Processor, event: Value) -> Result<SqsBatchResponse, Error> {
     // Boxed: together they are deeper than the compiler goes.
     let outcome = if event.get("Records").is_some() {
-        Ok(Box::pin(messages::take(processor, serde_json::from_value(event)?)).await)
+        Ok(Box::pin(records::take(processor, serde_json::from_value(event)?)).await)
     } else if event.get("action").is_some_and(|action| action == "heal") {
         Box::pin(healing::heal(processor)).await;
         Ok(SqsBatchResponse::default())
