@@ -66,16 +66,26 @@ pub async fn append(
 }
 
 /// Notes that entries were handed to the push queue.
+///
+/// The index of those that were not yet is full of such that have been: told the range, Postgres passes them by.
 pub async fn mark_handed_over(
     db: &(impl GenericClient + Sync),
     app_id: AppId,
     seqs: &[i64],
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let (first, last) = (seqs.iter().min(), seqs.iter().max());
     db.execute_typed(
         "-- event_log.mark_handed_over
-         UPDATE client_events SET handed_over_at = $3 WHERE app_id = $1 AND seq = ANY ($2) AND handed_over_at IS NULL",
-        &[(&app_id.0, Type::UUID), (&seqs, Type::INT8_ARRAY), (&now, Type::TIMESTAMPTZ)],
+         UPDATE client_events SET handed_over_at = $5
+         WHERE app_id = $1 AND seq BETWEEN $2 AND $3 AND seq = ANY ($4) AND handed_over_at IS NULL",
+        &[
+            (&app_id.0, Type::UUID),
+            (&first, Type::INT8),
+            (&last, Type::INT8),
+            (&seqs, Type::INT8_ARRAY),
+            (&now, Type::TIMESTAMPTZ),
+        ],
     )
     .await?;
     Ok(())

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use shared::{
     domain::ids::{AppId, DialpadId, new_id},
     store::{
-        Client, Settings, Store, calls, folding,
+        Client, Settings, Store, calls, event_log, folding,
         inbox::{self, Finished},
         keys::{self, Presented},
         messages,
@@ -178,4 +178,35 @@ async fn a_key_is_recognised_by_one_row_however_many_apps_there_are() {
             assert!(read <= 10, "{table}: {read} rows were read");
         }
     }
+}
+
+#[tokio::test]
+async fn handing_over_passes_by_what_was_handed_over_before() {
+    let database = Database::new().await;
+    let (owner, app_id) = (database.client().await, AppId(new_id()));
+    let write = |first: i64, last: i64| {
+        format!(
+            "INSERT INTO client_events (app_id, seq, id, frame)
+             SELECT '{}', n, gen_random_uuid(), '{{}}' FROM generate_series({first}, {last}) AS n",
+            app_id.0
+        )
+    };
+    owner
+        .batch_execute(&format!("INSERT INTO apps (id, name) VALUES ('{}', 'busy')", app_id.0))
+        .await
+        .unwrap();
+    owner.batch_execute(&write(1, 5_000)).await.unwrap();
+    owner.batch_execute("UPDATE client_events SET handed_over_at = now()").await.unwrap();
+    owner.batch_execute(&write(5_001, 5_020)).await.unwrap();
+    let store = Store::new(&Settings::new(database.url())).unwrap();
+    let tx = store.app(app_id).await.unwrap();
+    let now = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+    event_log::mark_handed_over(&*tx, app_id, &[5_002, 5_003, 5_011], now).await.unwrap();
+    let sql = "SELECT sum(pg_stat_get_xact_tuples_returned(i.indexrelid))::bigint,
+                   (SELECT count(*) FROM client_events WHERE handed_over_at = $1)
+               FROM pg_index i WHERE i.indrelid = 'client_events'::regclass";
+    let row = tx.query_one(sql, &[&now]).await.unwrap();
+    let (entries, marked): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(marked, 3);
+    assert!(entries <= 20, "{entries} index entries were read");
 }
