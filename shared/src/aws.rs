@@ -5,12 +5,31 @@
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::{
     Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
+
+use crate::config::Env;
+
+/// The five roots of Amazon Trust Services, which sign for the services of AWS, and which it says a trust store of one's own
+/// should have (<https://www.amazontrust.com/repository/>).
+const AMAZON_TRUST: &str = include_str!("amazon_trust.pem");
 
 /// Reads the settings, once, at start. `AWS_ENDPOINT_URL` and its per-service forms are honoured, which is how the local
 /// server and other emulators are reached.
-pub async fn config() -> SdkConfig {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+pub async fn config(env: &Env) -> SdkConfig {
+    let region = env.optional("AWS_REGION").unwrap_or_default();
+    // A context is always complete; were it not, what the machine trusts would be trusted.
+    let tls = TlsContext::builder().with_trust_store(trusted_in(region)).build().unwrap_or_default();
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https();
     aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
+}
+
+/// Whom a function trusts to be AWS. To read all that its machine trusts, a few hundred files, takes longer than all else
+/// that a cold start does. The regions in China are another company's, of whose roots nothing is said.
+fn trusted_in(region: &str) -> TrustStore {
+    if region.starts_with("cn-") {
+        TrustStore::default()
+    } else {
+        TrustStore::empty().with_pem_certificate(AMAZON_TRUST)
+    }
 }

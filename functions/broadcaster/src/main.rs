@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
-    let aws = aws::config().await;
+    let aws = aws::config(&env).await;
     let broadcaster = Broadcaster::new(
         Registry::new(&aws, &config.connections_table),
         Pusher::new(&aws, &config.connections_endpoint),

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
-    let aws = aws::config().await;
+    let aws = aws::config(&env).await;
     let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
     let metrics = Metrics::to_stdout(&config.stack_name);
     let processor = Processor::new(

@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
     let store = Store::new(&Settings::for_requests(config.database_url.expose()))?;
-    let aws = aws::config().await;
+    let aws = aws::config(&env).await;
     let registry = config.connections_table.as_ref().map(|table| Registry::new(&aws, table));
     let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
     let metrics = Arc::new(Metrics::to_stdout(&config.stack_name));

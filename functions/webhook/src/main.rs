@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let env = Env::from_process();
     telemetry::start(&env);
     let config = Config::from_env(&env)?;
-    let aws = aws::config().await;
+    let aws = aws::config(&env).await;
     let metrics = Metrics::to_stdout(&config.stack_name);
     let intake = Intake::new(
         Store::new(&Settings::new(config.database_url.expose()))?,

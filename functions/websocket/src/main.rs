@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let metrics = Metrics::to_stdout(&config.stack_name);
     let sockets = Sockets::new(
         Store::new(&Settings::for_requests(config.database_url.expose()))?,
-        Registry::new(&aws::config().await, &config.connections_table),
+        Registry::new(&aws::config(&env).await, &config.connections_table),
         Box::new(SystemClock),
         config,
     )

@@ -42,7 +42,7 @@ struct Outcome {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let env = Env::from_process();
-    let aws = aws::config().await;
+    let aws = aws::config(&env).await;
     let config = Config::from_env(&env)?;
     let settings =
         Settings::new(config.database_url.expose()).with_connections(env.parsed("CONNECTIONS", 1)?);
