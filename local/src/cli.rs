@@ -11,6 +11,7 @@ use crate::{
     journal::Journal,
     serve,
     settings::Settings,
+    signals::Signals,
     simulate, tail, telemetry, torture,
 };
 
@@ -56,7 +57,7 @@ impl Cli {
             }
             Command::Bench(arguments) => {
                 telemetry::start(&settings);
-                end(bench::run(arguments, &settings).await)
+                end(unless_stopped(bench::run(arguments, &settings)).await)
             }
             Command::Tail(arguments) => {
                 telemetry::start(&settings);
@@ -64,7 +65,7 @@ impl Cli {
             }
             Command::Torture(arguments) => {
                 telemetry::start(&settings);
-                end(torture::run(arguments).await)
+                end(unless_stopped(torture::run(arguments)).await)
             }
             Command::Simulate(arguments) => {
                 telemetry::start(&settings);
@@ -83,6 +84,31 @@ async fn migrate(arguments: &database::Arguments, settings: &Settings) -> Result
     console::progress("the database has all migrations");
     database.stop().await;
     Ok(())
+}
+
+/// Why a command ended before its time.
+#[derive(Debug, thiserror::Error)]
+enum Stopped<E> {
+    /// It failed.
+    #[error(transparent)]
+    Failed(E),
+    /// Somebody stopped it.
+    #[error("stopped")]
+    Asked,
+    /// The system does not tell of signals.
+    #[error("listen for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Does it, unless somebody stops it; then what it had started is ended by its owners' `Drop`.
+async fn unless_stopped<E: std::error::Error + 'static>(
+    work: impl Future<Output = Result<(), E>>,
+) -> Result<(), Stopped<E>> {
+    let mut signals = Signals::listen().map_err(Stopped::Signals)?;
+    tokio::select! {
+        outcome = work => outcome.map_err(Stopped::Failed),
+        () = signals.next() => Err(Stopped::Asked),
+    }
 }
 
 fn end<E: std::error::Error>(result: Result<(), E>) -> ExitCode {

@@ -17,6 +17,7 @@ use crate::{
     binaries, child,
     client::{App, Client, Socket},
     environment,
+    scratch::Scratch,
     settings::{Settings, root},
     template::{Surroundings, Template},
     timing,
@@ -50,8 +51,8 @@ pub(super) struct Stage {
     pub(super) settings: Settings,
     /// The folder of the binaries.
     pub(super) binaries: PathBuf,
-    /// A folder that is removed at the end.
-    pub(super) folder: PathBuf,
+    /// Goes after the server, which works in it.
+    pub(super) folder: Scratch,
     /// Where `sam local start-api` has the function that does nothing, as /hello.
     pub(super) sam_local: Option<String>,
     /// Where the server notes when what happened.
@@ -84,8 +85,7 @@ impl Seen {
 
 impl Stage {
     pub(super) async fn start(arguments: &Arguments, settings: &Settings) -> Result<Self, Error> {
-        let folder = std::env::temp_dir().join(format!("bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
+        let folder = Scratch::new("bench")?;
         let (file, timings) = (folder.join("template.yaml"), folder.join("timings"));
         let text = std::fs::read_to_string(root().join("template.yaml"))?;
         std::fs::write(&file, text.replacen("Resources:\n", HELLO, 1))?;
@@ -130,8 +130,8 @@ impl Stage {
     pub(super) async fn stop(self) -> Result<(), Error> {
         let Self { server, folder, load, .. } = self;
         drop(load);
-        tokio::task::spawn_blocking(move || drop(server)).await.map_err(std::io::Error::other)?;
-        Ok(std::fs::remove_dir_all(folder)?)
+        let stopped = tokio::task::spawn_blocking(move || drop((server, folder))).await;
+        Ok(stopped.map_err(std::io::Error::other)?)
     }
 
     /// The size of something, or the small one that only shows that it runs.

@@ -3,7 +3,6 @@
 mod faults;
 mod functions;
 mod network;
-mod signals;
 mod triggers;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -14,7 +13,6 @@ use tokio::{sync::watch, task::JoinSet};
 use self::{
     faults::FaultArguments,
     network::{Listeners, Servers},
-    signals::Signals,
 };
 use crate::{
     admin,
@@ -33,6 +31,7 @@ use crate::{
     lambda::{InvokeError, Lambda},
     ports,
     settings::{Settings, root},
+    signals::Signals,
     template::{self, Surroundings, Template},
     timing,
     urls::PublicUrls,

@@ -104,13 +104,20 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let mut stage = Stage::set(&arguments).await?;
     console::progress(&format!("{} apps, seed {}", arguments.apps, arguments.seed));
+    let outcome = torture(&mut stage, &arguments, length).await;
+    stage.end(outcome.is_ok()).await?;
+    outcome
+}
+
+async fn torture(stage: &mut Stage, arguments: &Arguments, length: Duration) -> Result<(), Error> {
+    let outage = arguments.outage.map(Duration::from_secs);
     let started = Instant::now();
-    let traffic = traffic::start(&stage, &arguments, started + length);
+    let traffic = traffic::start(stage, arguments, started + length);
     let broken = if let Some(outage) = outage {
-        saboteur::outage(&stage, outage).await?
+        saboteur::outage(stage, outage).await?
     } else {
         let schedule = Schedule::new(arguments.seed, arguments.calm);
-        saboteur::work(&mut stage, schedule, started + length, || traffic.is_over()).await?
+        saboteur::work(stage, schedule, started + length, || traffic.is_over()).await?
     };
     let ledger = traffic.finish().await?;
     let took = started.elapsed();
@@ -119,13 +126,12 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     stage.calm().await?;
     let quiet = stage.quiet(PATIENCE).await?;
     let during = if outage.is_some() { During::Outage { killed: broken.killed } } else { During::Faults };
-    let violations = reconcile::all(&stage, &ledger, during, quiet, PATIENCE).await?;
-    let measures = measures::take(&stage, &broken.returns).await?;
+    let violations = reconcile::all(stage, &ledger, during, quiet, PATIENCE).await?;
+    let measures = measures::take(stage, &broken.returns).await?;
     let struck = stage.struck().await?;
     let report =
         Report { seed: arguments.seed, took, ledger, measures, broken: broken.times, struck, violations };
     report.print();
-    stage.end(report.violations.total() == 0).await?;
     match report.violations.total() {
         0 => Ok(()),
         count => Err(Error::Violations(count)),

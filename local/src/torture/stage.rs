@@ -1,17 +1,12 @@
 //! What is tortured: a Postgres that can crash, a server, apps, and clients that keep account.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, path::Path, time::Duration};
 
 use axum::http::Method;
 use serde_json::{Value, json};
 use shared::postgres::{self, Options};
 use tokio::{sync::watch, time::Instant};
 use tokio_postgres::NoTls;
-use uuid::Uuid;
 
 use super::{Arguments, Error, schedule::STEADY};
 use crate::{
@@ -19,6 +14,7 @@ use crate::{
     client::{self, App, Client},
     console,
     follow::witness::Witness,
+    scratch::Scratch,
     settings::root,
 };
 
@@ -35,11 +31,11 @@ pub(super) struct Stage {
     pub(super) apps: Vec<Watched>,
     pub(super) storm: watch::Sender<u64>,
     aws: Client,
-    /// Where Postgres's data and the server's log are.
-    folder: PathBuf,
-    postgres: Option<postgres::Server>,
     database_url: String,
     server: child::Server,
+    postgres: Option<postgres::Server>,
+    /// Where Postgres's data and the server's log are; goes after both.
+    folder: Scratch,
 }
 
 /// An app, and its clients: two of the app, one of each user, one of a user to whom nobody is mapped.
@@ -51,8 +47,7 @@ pub(super) struct Watched {
 impl Stage {
     /// Starts everything and makes the apps; from then on the faults are in force.
     pub(super) async fn set(arguments: &Arguments) -> Result<Self, Error> {
-        let folder = std::env::temp_dir().join(format!("torture-{}", Uuid::new_v4()));
-        std::fs::create_dir_all(&folder)?;
+        let folder = Scratch::new("torture")?;
         let log = File::create(folder.join("server.log"))?;
         let postgres = start(&folder, None).await?;
         let database_url = postgres.url("postgres");
@@ -212,13 +207,12 @@ impl Stage {
         tokio::task::spawn_blocking(move || {
             drop(server);
             drop(postgres);
-            if is_well {
-                return std::fs::remove_dir_all(folder);
+            if !is_well {
+                let folder = folder.keep();
+                console::progress(&format!("the server's log and the data are in {}", folder.display()));
             }
-            console::progress(&format!("the server's log and the data are in {}", folder.display()));
-            Ok(())
         })
-        .await??;
+        .await?;
         Ok(())
     }
 }
