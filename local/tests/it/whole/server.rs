@@ -184,10 +184,15 @@ impl Drop for Stage {
 
 /// Waits for a condition.
 pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    within(PATIENCE, what, condition).await;
+}
+
+/// Waits so long for a condition.
+pub(crate) async fn within(patience: Duration, what: &str, condition: impl AsyncFn() -> bool) {
     let wait = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "waited in vain until {what}");
+    assert!(tokio::time::timeout(patience, wait).await.is_ok(), "waited in vain until {what}");
 }
