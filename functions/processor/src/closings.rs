@@ -39,7 +39,7 @@ pub(crate) async fn close_sockets(processor: &Processor) -> Result<(), Error> {
 /// Asks the broadcaster, and says whether the queue took it; else the next look asks again.
 async fn ask(processor: &Processor, app_id: AppId, close: Close) -> bool {
     let reason = close.reason;
-    match processor.push_queue.send(&PushMessage::close(app_id, close)).await {
+    match processor.queues.pushes.send(&PushMessage::close(app_id, close)).await {
         Ok(()) => {
             info!(component = "APIKey", %app_id, reason = reason.as_str(), "closing sockets");
             true

@@ -12,6 +12,8 @@ pub struct Config {
     pub database_url: Secret,
     /// `PUSH_QUEUE_URL`.
     pub push_queue_url: String,
+    /// `EVENT_QUEUE_URL`: a wake-up of it comes again when there is more work than for one turn.
+    pub event_queue_url: String,
     /// `SPILL_QUEUE_URL`: what waits there is put off by it, and comes by the trigger.
     pub spill_queue_url: String,
     /// `PROCESSOR_BATCH_SIZE`: events of one app that are applied in one transaction.
@@ -46,6 +48,7 @@ impl Config {
         Ok(Self {
             database_url: Secret::new(env.required("DATABASE_URL")?),
             push_queue_url: env.required("PUSH_QUEUE_URL")?.to_owned(),
+            event_queue_url: env.required("EVENT_QUEUE_URL")?.to_owned(),
             spill_queue_url: env.required("SPILL_QUEUE_URL")?.to_owned(),
             batch_size,
             poll_interval: Duration::from_secs(poll_interval),

@@ -1,7 +1,7 @@
 //! Composition: the event queue and the schedule invoke this function.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use processor::{Config, Processor};
+use processor::{Config, Processor, Queues};
 use shared::{
     aws,
     clock::SystemClock,
@@ -20,10 +20,14 @@ async fn main() -> Result<(), Error> {
     let aws = aws::config(&env).await;
     let dialpad = config.dialpad_function.as_ref().map(|function| Invoker::new(&aws, function));
     let metrics = Metrics::to_stdout(&config.stack_name);
+    let queues = Queues {
+        events: Queue::new(&aws, &config.event_queue_url),
+        spills: Queue::new(&aws, &config.spill_queue_url),
+        pushes: Queue::new(&aws, &config.push_queue_url),
+    };
     let processor = Processor::new(
         Store::new(&Settings::new(config.database_url.expose()).with_connections(2))?,
-        Queue::new(&aws, &config.push_queue_url),
-        Queue::new(&aws, &config.spill_queue_url),
+        queues,
         Box::new(SystemClock),
         config,
     )

@@ -68,7 +68,7 @@ pub(crate) async fn store_all(
         outcome.waiting.push(message_id);
     }
     if !put_off.is_empty()
-        && let Err(cause) = processor.spill_queue.put_off(&put_off).await
+        && let Err(cause) = processor.queues.spills.put_off(&put_off).await
     {
         // They come again all the same, when the queue's own time is over.
         warn!(component = "Processor", error = %Chain(&cause), "spilled deliveries wait longer");

@@ -106,15 +106,15 @@ async fn look(processor: &Processor, last: &mut Option<AppId>, until: Instant) -
     apps.rotate_left(behind);
     let mut begun = 0;
     let turns = apps.iter().take_while(|_| Instant::now() < until).inspect(|_| begun += 1);
-    let is_left = processor.work_on_each(turns.map(|app_id| (*app_id, Traces::default())), TURN).await;
+    let left = processor.work_on_each(turns.map(|app_id| (*app_id, Traces::default())), TURN).await;
     *last = apps[..begun].last().copied().or(*last);
-    Ok(is_left || begun < apps.len())
+    Ok(!left.is_empty() || begun < apps.len())
 }
 
 async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {
     for (app_id, log) in by_app(forgotten) {
         info!(component = "Processor", %app_id, client_events = log.len(), "sending forgotten events again");
-        let sent = outbox::send(&processor.push_queue, app_id, log).await;
+        let sent = outbox::send(&processor.queues.pushes, app_id, log).await;
         let db = processor.store.app(app_id).await?;
         db.commit_with(event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now())).await?;
     }

@@ -27,11 +27,21 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How many apps are worked on at once: one for each connection.
 const APPS_AT_ONCE: usize = 2;
 
+/// The queues that it works with.
+#[derive(Debug)]
+pub struct Queues {
+    /// Which apps have work: its messages are put off.
+    pub events: Queue,
+    /// Deliveries that could not be stored: its messages are put off.
+    pub spills: Queue,
+    /// What clients are to be told: it is sent to.
+    pub pushes: Queue,
+}
+
 /// What processing needs; lives as long as the function is warm.
 pub struct Processor {
     pub(crate) store: Store,
-    pub(crate) push_queue: Queue,
-    pub(crate) spill_queue: Queue,
+    pub(crate) queues: Queues,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
@@ -42,14 +52,8 @@ pub struct Processor {
 impl Processor {
     /// Puts it together.
     #[must_use]
-    pub fn new(
-        store: Store,
-        push_queue: Queue,
-        spill_queue: Queue,
-        clock: Box<dyn Clock>,
-        config: Config,
-    ) -> Self {
-        Self { store, push_queue, spill_queue, clock, config, metrics: Metrics::default(), dialpad: None }
+    pub fn new(store: Store, queues: Queues, clock: Box<dyn Clock>, config: Config) -> Self {
+        Self { store, queues, clock, config, metrics: Metrics::default(), dialpad: None }
     }
 
     /// Asks Dialpad for legs that fell silent, unless the settings say never.
@@ -69,22 +73,25 @@ impl Processor {
         &self.metrics
     }
 
-    /// Works on apps side by side, each for its turn; says whether work is left. A failure of one is logged and leaves the
-    /// others alone; the sweep tries again.
+    /// Works on apps side by side, each for its turn; gives those whose turn ended before their work. A failure of one is
+    /// logged and leaves the others alone; the sweep tries again.
     pub(crate) async fn work_on_each(
         &self,
         apps: impl IntoIterator<Item = (AppId, Traces)>,
         turn: Duration,
-    ) -> bool {
+    ) -> Vec<AppId> {
         stream::iter(apps)
             .map(|(app_id, traces)| async move {
-                self.work_on(app_id, &traces, Instant::now() + turn).await.unwrap_or_else(|cause| {
+                let worked = self.work_on(app_id, &traces, Instant::now() + turn).await;
+                let is_left = worked.unwrap_or_else(|cause| {
                     warn!(component = "Processor", %app_id, error = %Chain(&cause), "app left for the sweep");
                     false
-                })
+                });
+                is_left.then_some(app_id)
             })
             .buffer_unordered(APPS_AT_ONCE)
-            .fold(false, |is_left, of_app| async move { is_left || of_app })
+            .filter_map(std::future::ready)
+            .collect()
             .await
     }
 
@@ -179,7 +186,7 @@ impl Processor {
         deliveries.tell(app_id, traces, &self.metrics, self.clock.now());
         written.notes.iter().for_each(|note| note.tell(app_id));
         if is_active {
-            outbox::send(&self.push_queue, app_id, written.events).await
+            outbox::send(&self.queues.pushes, app_id, written.events).await
         } else {
             written.events.iter().map(|event| event.seq).collect()
         }

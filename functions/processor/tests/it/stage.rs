@@ -12,7 +12,7 @@ use local::{
     template::{Surroundings, Template},
     urls::PublicUrls,
 };
-use processor::{Config, Processor};
+use processor::{Config, Processor, Queues};
 use serde_json::{Value, json};
 use shared::{
     clock::{Clock as _, SystemClock},
@@ -57,10 +57,11 @@ impl Stage {
         let url = |queue: &str| {
             format!("{endpoint}/000000000000/{}", queues.queue(queue).unwrap().definition().name)
         };
-        let (push_queue, spill_queue) = (url("PushQueue"), url("SpillQueue"));
+        let [event_queue, spill_queue, push_queue] = ["EventQueue", "SpillQueue", "PushQueue"].map(url);
         let clock = ManualClock::new(SystemClock.now());
         let env = Env::from([
             ("DATABASE_URL", owner.url()),
+            ("EVENT_QUEUE_URL", &event_queue),
             ("PUSH_QUEUE_URL", &push_queue),
             ("SPILL_QUEUE_URL", &spill_queue),
             ("PROCESSOR_SWEEP_SECONDS", "0"),
@@ -72,14 +73,15 @@ impl Stage {
         let mut settings = Settings::new(owner.url()).with_connections(2);
         change(&mut settings);
         let aws = aws_config(&endpoint).await;
-        let processor = Processor::new(
-            Store::new(&settings).unwrap(),
-            Queue::new(&aws, &push_queue),
-            Queue::new(&aws, &spill_queue),
-            Box::new(clock.clone()),
-            Config::from_env(&env).unwrap(),
-        )
-        .with_dialpad(Some(Invoker::new(&aws, "dialpad")));
+        let config = Config::from_env(&env).unwrap();
+        let queues_of_it = Queues {
+            events: Queue::new(&aws, &config.event_queue_url),
+            spills: Queue::new(&aws, &config.spill_queue_url),
+            pushes: Queue::new(&aws, &config.push_queue_url),
+        };
+        let store = Store::new(&settings).unwrap();
+        let processor = Processor::new(store, queues_of_it, Box::new(clock.clone()), config)
+            .with_dialpad(Some(Invoker::new(&aws, "dialpad")));
         let database = owner.client().await;
         let app_id = AppId(new_id());
         apps::insert(&database, app_id, "test", &Secret::new("secret"), None, clock.now()).await.unwrap();
@@ -99,9 +101,14 @@ impl Stage {
         self.database.execute(sql, &[&self.app_id.0, &event_type, &text, &self.clock.now()]).await.unwrap();
     }
 
+    /// What the webhook says after a delivery was stored.
+    pub(crate) fn wake_up(&self) -> String {
+        json!({"kind": "stored", "app_id": self.app_id}).to_string()
+    }
+
     /// What the queue does after a delivery was stored.
     pub(crate) async fn wake(&self) {
-        let body = json!({"kind": "stored", "app_id": self.app_id}).to_string();
+        let body = self.wake_up();
         let event = json!({"Records": [{"messageId": "1", "body": body}]});
         assert!(processor::handle(&self.processor, event).await.unwrap().batch_item_failures.is_empty());
     }

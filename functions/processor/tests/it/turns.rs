@@ -25,14 +25,21 @@ async fn an_app_whose_events_never_end_leaves_the_invocation_after_its_turn() {
              CREATE TRIGGER endless AFTER UPDATE OF processed_at ON webhook_events FOR EACH ROW EXECUTE FUNCTION another()";
     stage.database.batch_execute(endless).await.unwrap();
     stage.insert("ringing", &json!({"state": "ringing", "call_id": 1})).await;
-    timeout(Duration::from_secs(20), stage.wake()).await.expect("the invocation ends");
+    let queue = stage.queues.queue("EventQueue").unwrap();
+    drop(queue.send(&stage.wake_up(), None));
+    for _ in 0..2 {
+        assert_eq!(queue.counts().visible, 1, "the next turn comes at once");
+        let (failed, all) = hand_over(&stage, "EventQueue").await;
+        assert_eq!((failed.len(), failed), (1, all));
+    }
     timeout(Duration::from_secs(20), stage.sweep()).await.expect("the scheduled run ends");
     let frames = stage.frames().await.len();
     assert!(frames > 2, "a turn is more than one batch: {frames}");
     let pending = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NULL";
     assert_eq!(stage.count(pending).await, 1);
     stage.database.batch_execute("DROP TRIGGER endless ON webhook_events").await.unwrap();
-    stage.sweep().await;
+    let (failed, all) = hand_over(&stage, "EventQueue").await;
+    assert_eq!((failed.len(), all.len()), (0, 1), "there is no more work");
     assert_eq!(stage.count(pending).await, 0);
 }
 
@@ -57,9 +64,9 @@ fn spilled(stage: &Stage, call_id: usize) -> String {
     .to_string()
 }
 
-/// Hands over what is in the spill queue, as Lambda does; gives the ids of those that were not taken, and of all.
-async fn hand_over(stage: &Stage) -> (Vec<String>, Vec<String>) {
-    let messages = stage.queues.receive(stage.queues.queue("SpillQueue").unwrap(), 10, usize::MAX);
+/// Hands over what is in a queue, as Lambda does; gives the ids of those that were not taken, and of all.
+async fn hand_over(stage: &Stage, queue: &str) -> (Vec<String>, Vec<String>) {
+    let messages = stage.queues.receive(stage.queues.queue(queue).unwrap(), 10, usize::MAX);
     let record = |message: &Received| {
         json!({"messageId": message.id, "receiptHandle": message.receipt, "body": &*message.body,
                "attributes": {"ApproximateReceiveCount": message.receive_count.to_string()}})
@@ -77,7 +84,7 @@ async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_after_o
     let (stage, _silent) = without_database().await;
     let queue = stage.queues.queue("SpillQueue").unwrap();
     (0..10).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
-    let (failed, all) = hand_over(&stage).await;
+    let (failed, all) = hand_over(&stage, "SpillQueue").await;
     assert_eq!((failed.len(), failed), (10, all));
 }
 
@@ -92,7 +99,7 @@ async fn what_waits_on_comes_again_sooner_than_the_queue_would_hand_it_out() {
     let visibility = queue.definition().visibility;
     assert!(visibility >= Duration::from_secs(90), "else this shows nothing: {visibility:?}");
     for _ in 0..3 {
-        let (failed, all) = hand_over(&stage).await;
+        let (failed, all) = hand_over(&stage, "SpillQueue").await;
         assert_eq!((failed.len(), failed), (1, all));
         let again = async {
             while queue.counts().visible == 0 {
