@@ -1,6 +1,6 @@
 //! The way of a delivery: to the database within its time, else to the queue.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use lambda_http::Request;
@@ -17,6 +17,7 @@ use shared::{
     },
     telemetry::{Chain, Metric, Metrics, TraceId},
 };
+use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -24,33 +25,46 @@ use crate::{
     Config,
     delivery::{Recipient, body, open},
     error::Error,
+    patience::Patience,
     secrets::{Remembered, Secrets},
 };
-
-/// How long the database has. What is left of Dialpad's five seconds is for the queue.
-const DATABASE_TIME: Duration = Duration::from_millis(1500);
 
 /// Runs a statement within the time that is left. A connection that died while the function was frozen is replaced once;
 /// one that does not answer is given up, so that the next delivery does not wait for it.
 ///
 /// A macro, since the future of an async closure that borrows cannot be shown to be `Send`, which `lambda_http` asks for.
 macro_rules! ask {
-    ($deadline:expr, $begin:expr, |$db:ident| $statement:expr) => {{
+    ($self:ident, $deadline:expr, $begin:expr, |$db:ident| $statement:expr) => {{
         let mut replaced = false;
         loop {
+            if Instant::now() >= $deadline {
+                break Err(store::Error::TooSlow);
+            }
             let $db = match in_time($deadline, $begin).await {
                 Ok(db) => db,
-                Err(error) => break Err(error),
+                Err(error) => {
+                    if matches!(error, store::Error::TooSlow) {
+                        $self.patience.gave_up();
+                    }
+                    break Err(error);
+                }
             };
             match in_time($deadline, $statement).await {
                 Err(error) if error.is_unavailable() => {
                     $db.discard();
-                    if replaced || matches!(error, store::Error::TooSlow) {
+                    if matches!(error, store::Error::TooSlow) {
+                        $self.patience.gave_up();
+                        break Err(error);
+                    }
+                    if replaced {
                         break Err(error);
                     }
                     replaced = true;
                 }
-                outcome => break outcome,
+                outcome => {
+                    $self.patience.answered();
+                    break outcome;
+                }
             }
         }
     }};
@@ -59,7 +73,8 @@ macro_rules! ask {
 /// Runs one statement with a delivery and commits, in one round trip.
 macro_rules! store_as {
     ($self:ident, $deadline:expr, $statement:path, $event:expr, $form:expr) => {
-        ask!($deadline, $self.store.app($event.app_id), |db| db.commit_with($statement(&*db, $event, $form)))
+        ask!($self, $deadline, $self.store.app($event.app_id), |db| db
+            .commit_with($statement(&*db, $event, $form)))
     };
 }
 
@@ -79,6 +94,7 @@ pub struct Intake {
     spill_queue: Queue,
     clock: Box<dyn Clock>,
     config: Config,
+    patience: Patience,
     secrets: Secrets,
     metrics: Metrics,
 }
@@ -93,8 +109,8 @@ impl Intake {
         clock: Box<dyn Clock>,
         config: Config,
     ) -> Self {
-        let (secrets, metrics) = (Secrets::default(), Metrics::default());
-        Self { store, event_queue, spill_queue, clock, config, secrets, metrics }
+        let (patience, secrets, metrics) = Default::default();
+        Self { store, event_queue, spill_queue, clock, config, patience, secrets, metrics }
     }
 
     /// Counts into these instead of into some that nobody reads.
@@ -118,7 +134,7 @@ impl Intake {
         let received_at = self.clock.now();
         let recipient = Recipient::of(&request)?;
         let body = body(request)?;
-        let deadline = tokio::time::Instant::now() + DATABASE_TIME;
+        let deadline = self.patience.deadline();
 
         let (app_id, known) = match self.recipient(&recipient, received_at, deadline).await {
             Ok(found) => found,
@@ -170,17 +186,17 @@ impl Intake {
         &self,
         recipient: &Recipient,
         now: DateTime<Utc>,
-        deadline: tokio::time::Instant,
+        deadline: Instant,
     ) -> Result<(AppId, Remembered), Error> {
         let app_id = match recipient {
             Recipient::App(app_id) => Some(*app_id),
             Recipient::KeyHolder(key) => {
-                ask!(deadline, self.store.system(), |db| keys::find(&*db, key.id(), now))
+                ask!(self, deadline, self.store.system(), |db| keys::find(&*db, key.id(), now))
                     .map_err(Error::Unavailable)?
                     .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
                     .map(|stored| stored.app_id)
             }
-            Recipient::OnlyApp => ask!(deadline, self.store.system(), |db| apps::only_active(&*db))
+            Recipient::OnlyApp => ask!(self, deadline, self.store.system(), |db| apps::only_active(&*db))
                 .map_err(Error::Unavailable)?,
         }
         .ok_or(Error::AppRequired)?;
@@ -198,11 +214,12 @@ impl Intake {
         &self,
         app_id: AppId,
         now: DateTime<Utc>,
-        deadline: tokio::time::Instant,
+        deadline: Instant,
     ) -> Result<Remembered, Error> {
-        let secrets = ask!(deadline, self.store.app(app_id), |db| apps::webhook_secrets(&*db, app_id, now))
-            .map_err(Error::Unavailable)?
-            .ok_or(Error::UnknownApp)?;
+        let secrets =
+            ask!(self, deadline, self.store.app(app_id), |db| apps::webhook_secrets(&*db, app_id, now))
+                .map_err(Error::Unavailable)?
+                .ok_or(Error::UnknownApp)?;
         self.secrets.remember(secrets.clone(), now);
         Ok(Remembered { secrets, is_fresh: true, may_be_outdated: false })
     }
@@ -215,7 +232,7 @@ impl Intake {
         known: Remembered,
         recipient: &Recipient,
         now: DateTime<Utc>,
-        deadline: tokio::time::Instant,
+        deadline: Instant,
     ) -> Result<String, Error> {
         let opened = self.open_with(body, &known.secrets, recipient);
         if !known.may_be_outdated || !matches!(opened, Err(Error::Unauthenticated(_) | Error::Unsigned)) {
@@ -278,10 +295,7 @@ impl Intake {
     }
 }
 
-async fn in_time<T>(
-    deadline: tokio::time::Instant,
-    work: impl Future<Output = store::Result<T>>,
-) -> store::Result<T> {
+async fn in_time<T>(deadline: Instant, work: impl Future<Output = store::Result<T>>) -> store::Result<T> {
     tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(store::Error::TooSlow))
 }
 

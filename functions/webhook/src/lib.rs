@@ -7,6 +7,7 @@ mod config;
 mod delivery;
 mod error;
 mod intake;
+mod patience;
 mod secrets;
 
 pub use config::Config;
