@@ -144,19 +144,22 @@ impl Stage {
     }
 
     /// Waits until no queue holds anything, every event is applied and every entry of the log handed over; false when
-    /// that did not come about in time.
+    /// clients were told of nothing more for so long, and that did not come about.
     pub(super) async fn quiet(&self, patience: Duration) -> Result<bool, Error> {
         let database = self.database().await?;
-        let end = Instant::now() + patience;
-        let mut looks = 0;
+        let (mut end, mut told, mut looks) = (Instant::now() + patience, 0, 0);
         while Instant::now() < end {
             let row = database
                 .query_one(
                     "SELECT (SELECT count(*) FROM webhook_events WHERE processed_at IS NULL AND dead_at IS NULL)
-                          + (SELECT count(*) FROM client_events WHERE handed_over_at IS NULL) AS waiting",
+                          + (SELECT count(*) FROM client_events WHERE handed_over_at IS NULL) AS waiting,
+                            (SELECT coalesce(sum(last_seq), 0)::bigint FROM app_streams) AS told",
                     &[],
                 )
                 .await?;
+            if row.get::<_, i64>("told") > told {
+                (told, end) = (row.get("told"), Instant::now() + patience);
+            }
             let is_quiet = row.get::<_, i64>("waiting") == 0
                 && self.held("EventQueue").await? == 0
                 && self.held("SpillQueue").await? == 0
