@@ -106,7 +106,7 @@ def calls(service, module, binary):
     text = "\n".join(path.read_text() for path in pathlib.Path(module).glob("**/*.rs")).split("#[cfg(test)]")[0]
     bodies = dict(re.findall(r"async fn (\w+)(.*?)(?=\n    (?:pub )?(?:async )?fn |\Z)", text, flags=re.S))
     sources = "\n".join(path.read_text() for path in pathlib.Path("functions", binary, "src").glob("**/*.rs"))
-    receiver = {"dynamodb": r"registry", "execute-api": r"push\w*|pusher", "sqs": r"\w*queue"}[service]
+    receiver = {"dynamodb": r"registry", "execute-api": r"push\w*|pusher", "sqs": r"\w*queue|queues\.\w+"}[service]
     named = {name for name in bodies if re.search(rf"\b(?:{receiver})\s*\.\s*{name}\(", sources)}
     while more := {name for name in bodies for used in named if f"self.{name}(" in bodies[used]} - named:
         named |= more
