@@ -33,3 +33,33 @@ fn trusted_in(region: &str) -> TrustStore {
         TrustStore::empty().with_pem_certificate(AMAZON_TRUST)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Mozilla's list is here for the database; what the file has is looked up in it.
+    #[cfg(feature = "store")]
+    #[test]
+    fn the_roots_are_the_five_of_amazon_and_mozilla_has_each() {
+        use rustls::{
+            RootCertStore,
+            pki_types::{CertificateDer, pem::PemObject as _},
+        };
+
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(super::AMAZON_TRUST.as_bytes()) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let owner = |name: &str| {
+            let is_named = |subject: &[u8]| String::from_utf8_lossy(subject).contains(name);
+            roots.roots.iter().filter(|root| is_named(&root.subject)).count()
+        };
+        assert_eq!(
+            (owner("Amazon Root CA "), owner("Starfield Services Root Certificate Authority - G2")),
+            (4, 1)
+        );
+        assert_eq!(roots.len(), 5);
+        for root in &roots.roots {
+            assert!(webpki_roots::TLS_SERVER_ROOTS.contains(root), "{root:?}");
+        }
+    }
+}

@@ -46,23 +46,23 @@ pub(crate) async fn apply(
     traces: &Traces,
     now: DateTime<Utc>,
 ) -> Result<Batch> {
-    let Some(stream) = inbox::lock_stream(tx, app_id).await? else { return Ok(Batch::Busy) };
-    let pending = inbox::pending(tx, app_id, now, limit).await?;
+    let Some(last_seq) = inbox::lock_stream(tx, app_id).await? else { return Ok(Batch::Busy) };
+    let (terms, pending) = try_join!(inbox::terms(tx, app_id), inbox::pending(tx, app_id, now, limit))?;
     if pending.is_empty() {
         return Ok(Batch::NothingDue);
     }
     let waited_since = pending.iter().map(inbox::PendingEvent::waits_since).collect();
     let pending =
-        if stream.has_erasures { erased::without_erased(tx, app_id, pending).await? } else { pending };
+        if terms.has_erasures { erased::without_erased(tx, app_id, pending).await? } else { pending };
     // The database holds nothing that is no region; were it otherwise, national numbers would stay as they are.
-    let region = stream.default_region.and_then(|code| code.parse().ok());
+    let region = terms.default_region.and_then(|code| code.parse().ok());
     let read = Read::new(pending, region);
     let plan = plan(tx, app_id, &read, region).await?;
     let causes = Causes::new(&read.finished, traces);
-    let written = write(tx, app_id, &read, &plan, &causes, stream.last_seq, now).await?;
+    let written = write(tx, app_id, &read, &plan, &causes, last_seq, now).await?;
     let Read { finished, unreadable, conflicting, unrecognised, .. } = read;
     let deliveries = Deliveries { finished, unreadable, conflicting, unrecognised, waited_since };
-    Ok(Batch::Applied(Applied { deliveries, written, is_active: stream.is_active }))
+    Ok(Batch::Applied(Applied { deliveries, written, is_active: terms.is_active }))
 }
 
 /// Reads what the events' conversations, messages and agents are so far, and folds.

@@ -24,7 +24,7 @@ mod worker;
 
 pub use config::Config;
 pub use error::Error;
-pub use worker::{Processor, Queues};
+pub use worker::{CONNECTIONS, Processor, Queues};
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Composition: the event queue and the schedule invoke this function.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use processor::{Config, Processor, Queues};
+use processor::{CONNECTIONS, Config, Processor, Queues};
 use shared::{
     aws,
     clock::SystemClock,
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
         pushes: Queue::new(&aws, &config.push_queue_url),
     };
     let processor = Processor::new(
-        Store::new(&Settings::new(config.database_url.expose()).with_connections(2))?,
+        Store::new(&Settings::new(config.database_url.expose()).with_connections(CONNECTIONS))?,
         queues,
         Box::new(SystemClock),
         config,

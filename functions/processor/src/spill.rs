@@ -1,8 +1,14 @@
 //! Deliveries that the database did not take when they came.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
+use futures_util::{StreamExt as _, stream};
 use shared::{
     config::Secret,
     dialpad::{jws::Jws, payload},
@@ -17,7 +23,12 @@ use shared::{
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{backoff, error::Error, traces::Traces, worker::Processor};
+use crate::{
+    backoff,
+    error::Error,
+    traces::Traces,
+    worker::{CONNECTIONS, Processor},
+};
 
 /// What part of its age a delivery waits until it is tried again: so it is stored soon after the database is back, the
 /// sooner the shorter that was away.
@@ -35,7 +46,7 @@ pub(crate) struct Spilled {
 }
 
 /// What became of those of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outcome {
     /// The messages that wait on.
     pub(crate) waiting: Vec<String>,
@@ -43,29 +54,36 @@ pub(crate) struct Outcome {
     pub(crate) is_away: bool,
 }
 
-/// Stores what can be stored, and notes the apps that have work by it. What cannot be stored comes again sooner than the
-/// queue would hand it out.
+/// Stores what can be stored, side by side, and notes the apps that have work by it. What cannot be stored comes again
+/// sooner than the queue would hand it out.
 pub(crate) async fn store_all(
     processor: &Processor,
     spilled: Vec<Spilled>,
     apps: &mut BTreeMap<AppId, Traces>,
 ) -> Outcome {
-    let (mut outcome, mut put_off) = (Outcome::default(), Vec::new());
-    for Spilled { message_id, receipt, delivery } in spilled {
-        if !outcome.is_away {
-            match store(processor, &delivery).await {
-                Ok(event_id) => {
-                    apps.entry(delivery.app_id).or_default().note(event_id, delivery.trace_id);
-                    continue;
-                }
-                Err(cause) => {
-                    warn!(component = "Processor", app_id = %delivery.app_id, error = %Chain(&cause), "spilled delivery waits on");
-                    outcome.is_away = cause.is_unreachable();
-                }
+    let is_away = &AtomicBool::new(false);
+    let mut tried = stream::iter(spilled)
+        .map(|spilled| async move {
+            if is_away.load(Relaxed) {
+                return (spilled, None);
             }
+            let stored = store(processor, &spilled.delivery).await;
+            let stored = stored.map_err(|cause| {
+                let app_id = spilled.delivery.app_id;
+                warn!(component = "Processor", %app_id, error = %Chain(&cause), "spilled delivery waits on");
+                is_away.fetch_or(cause.is_unreachable(), Relaxed);
+            });
+            (spilled, stored.ok())
+        })
+        .buffered(CONNECTIONS);
+    let (mut waiting, mut put_off) = (Vec::new(), Vec::new());
+    while let Some((Spilled { message_id, receipt, delivery }, stored)) = tried.next().await {
+        if let Some(event_id) = stored {
+            apps.entry(delivery.app_id).or_default().note(event_id, delivery.trace_id);
+        } else {
+            put_off.push((receipt, pause(processor.clock.now() - delivery.received_at)));
+            waiting.push(message_id);
         }
-        put_off.push((receipt, pause(processor.clock.now() - delivery.received_at)));
-        outcome.waiting.push(message_id);
     }
     if !put_off.is_empty()
         && let Err(cause) = processor.queues.spills.put_off(&put_off).await
@@ -73,7 +91,7 @@ pub(crate) async fn store_all(
         // They come again all the same, when the queue's own time is over.
         warn!(component = "Processor", error = %Chain(&cause), "spilled deliveries wait longer");
     }
-    outcome
+    Outcome { waiting, is_away: is_away.load(Relaxed) }
 }
 
 /// How long a delivery of this age waits until it is tried again.

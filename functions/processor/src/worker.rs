@@ -24,8 +24,8 @@ use crate::{
 
 /// The longest that an event is put off after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// How many apps are worked on at once: one for each connection.
-const APPS_AT_ONCE: usize = 2;
+/// How many connections it has: so much is done at once.
+pub const CONNECTIONS: usize = 2;
 
 /// The queues that it works with.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Processor {
                 });
                 is_left.then_some(app_id)
             })
-            .buffer_unordered(APPS_AT_ONCE)
+            .buffer_unordered(CONNECTIONS)
             .filter_map(std::future::ready)
             .collect()
             .await

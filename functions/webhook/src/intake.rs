@@ -34,40 +34,31 @@ use crate::{
 ///
 /// A macro, since the future of an async closure that borrows cannot be shown to be `Send`, which `lambda_http` asks for.
 macro_rules! ask {
-    ($self:ident, $deadline:expr, $begin:expr, |$db:ident| $statement:expr) => {{
-        let mut replaced = false;
-        loop {
-            if Instant::now() >= $deadline {
-                break Err(store::Error::TooSlow);
-            }
-            let $db = match in_time($deadline, $begin).await {
-                Ok(db) => db,
-                Err(error) => {
-                    if matches!(error, store::Error::TooSlow) {
-                        $self.patience.gave_up();
+    ($self:ident, $deadline:expr, $begin:expr, |$db:ident| $statement:expr) => {
+        if Instant::now() >= $deadline {
+            Err(store::Error::TooSlow)
+        } else {
+            let mut replaced = false;
+            let outcome = loop {
+                let $db = match in_time($deadline, $begin).await {
+                    Ok(db) => db,
+                    Err(error) => break Err(error),
+                };
+                match in_time($deadline, $statement).await {
+                    Err(error) if error.is_unavailable() => {
+                        $db.discard();
+                        if replaced || matches!(error, store::Error::TooSlow) {
+                            break Err(error);
+                        }
+                        replaced = true;
                     }
-                    break Err(error);
+                    outcome => break outcome,
                 }
             };
-            match in_time($deadline, $statement).await {
-                Err(error) if error.is_unavailable() => {
-                    $db.discard();
-                    if matches!(error, store::Error::TooSlow) {
-                        $self.patience.gave_up();
-                        break Err(error);
-                    }
-                    if replaced {
-                        break Err(error);
-                    }
-                    replaced = true;
-                }
-                outcome => {
-                    $self.patience.answered();
-                    break outcome;
-                }
-            }
+            $self.patience.note(&outcome);
+            outcome
         }
-    }};
+    };
 }
 
 /// Runs one statement with a delivery and commits, in one round trip.

@@ -175,38 +175,48 @@ impl PendingEvent {
     }
 }
 
-/// Locks an app's stream until the end of the transaction. `None`: somebody else works on it, or there is no such app.
-/// Whoever works on it looks again after its commit, so skipping is safe.
-pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<Option<Stream>> {
+/// Locks an app's stream until the end of the transaction, and gives the last number of its event log. `None`: somebody else
+/// works on it, or there is no such app. Whoever works on it looks again after its commit, so skipping is safe.
+///
+/// Under load most looks find it locked, so this one asks for nothing else.
+pub async fn lock_stream(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<Option<i64>> {
     let row = db
         .query_typed_opt(
             "-- inbox.lock_stream
-             SELECT s.last_seq, a.is_active, a.default_region,
-                 EXISTS (SELECT FROM erasures e WHERE e.app_id = s.app_id) AS has_erasures
-             FROM app_streams s JOIN apps a ON a.id = s.app_id
-             WHERE s.app_id = $1 FOR UPDATE OF s SKIP LOCKED",
+             SELECT last_seq FROM app_streams WHERE app_id = $1 FOR UPDATE SKIP LOCKED",
             &[(&app_id.0, Type::UUID)],
         )
         .await?;
-    Ok(row.map(|row| Stream {
-        last_seq: row.get("last_seq"),
-        is_active: row.get("is_active"),
-        default_region: row.get("default_region"),
-        has_erasures: row.get("has_erasures"),
-    }))
+    Ok(row.map(|row| row.get("last_seq")))
 }
 
-/// An app's stream, locked.
+/// What it depends on how an app's events are applied.
 #[derive(Clone, Debug)]
-pub struct Stream {
-    /// The last number of its event log.
-    pub last_seq: i64,
+pub struct Terms {
     /// Whether its events are pushed; an inactive app's are only kept.
     pub is_active: bool,
     /// The country of its national numbers (ISO 3166-1 alpha-2).
     pub default_region: Option<String>,
     /// Whether it was ever asked to forget a number.
     pub has_erasures: bool,
+}
+
+/// Reads them; there is an app wherever there is a stream.
+pub async fn terms(db: &(impl GenericClient + Sync), app_id: AppId) -> Result<Terms> {
+    let row = db
+        .query_typed_one(
+            "-- inbox.terms
+             SELECT is_active, default_region,
+                 EXISTS (SELECT FROM erasures e WHERE e.app_id = a.id) AS has_erasures
+             FROM apps a WHERE id = $1",
+            &[(&app_id.0, Type::UUID)],
+        )
+        .await?;
+    Ok(Terms {
+        is_active: row.get("is_active"),
+        default_region: row.get("default_region"),
+        has_erasures: row.get("has_erasures"),
+    })
 }
 
 /// The oldest events of an app that are due.

@@ -70,7 +70,7 @@ impl Stage {
             ("RECONCILE_AFTER_SECONDS", "900"),
             ("STACK_NAME", "test"),
         ]);
-        let mut settings = Settings::new(owner.url()).with_connections(2);
+        let mut settings = Settings::new(owner.url()).with_connections(processor::CONNECTIONS);
         change(&mut settings);
         let aws = aws_config(&endpoint).await;
         let config = Config::from_env(&env).unwrap();

@@ -73,14 +73,14 @@ async fn hand_over(stage: &Stage, queue: &str) -> (Vec<String>, Vec<String>) {
     };
     let records: Vec<_> = messages.iter().map(record).collect();
     let handled = processor::handle(&stage.processor, json!({ "Records": records }));
-    // One try, not ten.
+    // One try for each connection, not ten.
     let answer = timeout(Duration::from_secs(5), handled).await.unwrap().unwrap();
     let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     (failed, messages.into_iter().map(|message| message.id).collect())
 }
 
 #[tokio::test]
-async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_after_one_try() {
+async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_without_trying_each() {
     let (stage, _silent) = without_database().await;
     let queue = stage.queues.queue("SpillQueue").unwrap();
     (0..10).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
