@@ -17,9 +17,12 @@ use crate::{
 /// brings the app its next turn.
 const TURN: Duration = Duration::from_secs(1);
 
-/// How long apps are worked on behind deliveries that were stored only now: a batch of each. More deliveries wait, and
-/// while the database is back they are to be stored rather than applied one app after the other.
+/// How long apps are worked on behind deliveries that were stored only now: a batch of each. Others may wait.
 const SPILLS_TURN: Duration = Duration::ZERO;
+
+/// Behind so many spilled deliveries, as many as an invocation brings, more of them wait. They are to be stored first: a
+/// batch of each app for every ten would cost more than storing them does, and the sweep, seconds later, takes fifty at once.
+const MANY_SPILLED: usize = 10;
 
 /// How long an invocation is kept back that could not reach the database. The next one comes at once, for as long as
 /// messages wait: a database that is starting again is not to be asked hundreds of times a second whether it is there.
@@ -48,7 +51,11 @@ struct Record {
 pub(crate) async fn take(processor: &Processor, event: SqsEvent) -> SqsBatchResponse {
     let Sorted { mut apps, mut wake_ups, spilled } = sort(event);
     let turn = if spilled.is_empty() { TURN } else { SPILLS_TURN };
-    let stored = spill::store_all(processor, spilled, &mut apps).await;
+    let more_wait = spilled.len() >= MANY_SPILLED;
+    let stored = spill::store_all(processor, spilled).await;
+    if !more_wait {
+        apps.extend(stored.apps);
+    }
     let mut waiting = stored.waiting;
     if stored.is_away {
         tokio::time::sleep(HELD_BACK).await;

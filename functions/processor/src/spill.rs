@@ -48,19 +48,16 @@ pub(crate) struct Spilled {
 /// What became of those of a batch.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    /// The apps that have work by those that were stored.
+    pub(crate) apps: BTreeMap<AppId, Traces>,
     /// The messages that wait on.
     pub(crate) waiting: Vec<String>,
     /// Whether the database could not even be reached.
     pub(crate) is_away: bool,
 }
 
-/// Stores what can be stored, side by side, and notes the apps that have work by it. What cannot be stored comes again
-/// sooner than the queue would hand it out.
-pub(crate) async fn store_all(
-    processor: &Processor,
-    spilled: Vec<Spilled>,
-    apps: &mut BTreeMap<AppId, Traces>,
-) -> Outcome {
+/// Stores what can be stored, side by side. What cannot be stored comes again sooner than the queue would hand it out.
+pub(crate) async fn store_all(processor: &Processor, spilled: Vec<Spilled>) -> Outcome {
     let is_away = &AtomicBool::new(false);
     let mut tried = stream::iter(spilled)
         .map(|spilled| async move {
@@ -76,7 +73,7 @@ pub(crate) async fn store_all(
             (spilled, stored.ok())
         })
         .buffered(CONNECTIONS);
-    let (mut waiting, mut put_off) = (Vec::new(), Vec::new());
+    let (mut apps, mut waiting, mut put_off) = (BTreeMap::<_, Traces>::new(), Vec::new(), Vec::new());
     while let Some((Spilled { message_id, receipt, delivery }, stored)) = tried.next().await {
         if let Some(event_id) = stored {
             apps.entry(delivery.app_id).or_default().note(event_id, delivery.trace_id);
@@ -91,7 +88,7 @@ pub(crate) async fn store_all(
         // They come again all the same, when the queue's own time is over.
         warn!(component = "Processor", error = %Chain(&cause), "spilled deliveries wait longer");
     }
-    Outcome { waiting, is_away: is_away.load(Relaxed) }
+    Outcome { apps, waiting, is_away: is_away.load(Relaxed) }
 }
 
 /// How long a delivery of this age waits until it is tried again.

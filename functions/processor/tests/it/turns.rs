@@ -88,6 +88,20 @@ async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_without
     assert_eq!((failed.len(), failed), (10, all));
 }
 
+/// A batch of each app behind every ten deliveries would cost more than storing them does.
+#[tokio::test]
+async fn while_more_spilled_deliveries_wait_they_are_stored_and_not_yet_applied() {
+    let stage = Stage::new().await;
+    let queue = stage.queues.queue("SpillQueue").unwrap();
+    (0..13).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
+    let applied = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NOT NULL";
+    let stored = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
+    for (so_many, so_many_applied) in [(10, 0), (13, 13)] {
+        assert_eq!(hand_over(&stage, "SpillQueue").await.0, Vec::<String>::new());
+        assert_eq!((stage.count(stored).await, stage.count(applied).await), (so_many, so_many_applied));
+    }
+}
+
 #[tokio::test]
 async fn what_waits_on_comes_again_sooner_than_the_queue_would_hand_it_out() {
     let (stage, _silent) = without_database().await;
