@@ -75,9 +75,8 @@ impl Broadcaster {
         let reached = reached.as_slice();
         stream::iter(connections)
             .for_each_concurrent(SOCKETS_AT_ONCE, |connection| async move {
-                if self.write(&connection, entries, reached).await
-                    && let Some(close) = closings.iter().find(|close| concerns(close, &connection))
-                {
+                let is_left = self.write(&connection, entries, reached).await;
+                if is_left && let Some(close) = closings.iter().find(|close| concerns(close, &connection)) {
                     self.close(&connection, close.reason).await;
                 }
             })
@@ -111,13 +110,13 @@ impl Broadcaster {
     }
 
     /// Writes to one socket what it may see, in order, until it is through or the socket is lost. Says whether the socket
-    /// is still there.
+    /// is still there, or is going to be.
     async fn write(&self, connection: &Connection, entries: &[Entry], reached: &[AtomicUsize]) -> bool {
         for (entry, reached) in entries.iter().zip(reached).filter(|(entry, _)| may_see(connection, entry)) {
             match self.post(connection, entry).await {
                 Delivery::Delivered => drop(reached.fetch_add(1, Ordering::Relaxed)),
                 // One that is being opened gets what it misses here by its first `resume`; forgotten, it would get nothing.
-                Delivery::Gone if self.clock.now() - connection.opened_at < HANDSHAKE => return false,
+                Delivery::Gone if self.clock.now() - connection.opened_at < HANDSHAKE => return true,
                 Delivery::Gone => {
                     self.metrics.add(Metric::Gone, 1);
                     self.forget(connection, "gone").await;

@@ -15,9 +15,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether no connection could be had: then nothing else can be done either.
-    pub(crate) fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_unreachable())
+    /// Whether the database is away or does nothing in time: then nothing else is done either.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unavailable())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::worker::Processor;
 const TICKETS: TimeDelta = TimeDelta::hours(1);
 /// How long a count of requests is kept after its minute.
 const COUNTERS: TimeDelta = TimeDelta::hours(1);
-/// How many batches of each kind there is time for in any case.
+/// How many batches of each kind a run deletes that only looks once.
 const BATCHES: usize = 20;
 /// How long an operator's request goes on, who does not wait for the schedule: the function ends after a minute.
 pub(crate) const REQUEST: Duration = Duration::from_secs(50);
@@ -43,7 +43,8 @@ pub(crate) async fn delete_until(processor: &Processor, end: Instant) {
 /// Says whether nothing is left.
 async fn delete(processor: &Processor, end: Instant) -> store::Result<bool> {
     let mut left = vec![Kind::Log, Kind::Deliveries, Kind::Tickets, Kind::Authorizations, Kind::Counters];
-    for round in 0.. {
+    let looks_once = Instant::now() >= end;
+    for round in 1.. {
         let begun = Instant::now();
         let mut still_left = Vec::new();
         for kind in left {
@@ -52,7 +53,8 @@ async fn delete(processor: &Processor, end: Instant) -> store::Result<bool> {
             }
         }
         left = still_left;
-        if left.is_empty() || (round >= BATCHES && Instant::now() >= end) {
+        let is_over = if looks_once { round > BATCHES } else { Instant::now() >= end };
+        if left.is_empty() || is_over {
             break;
         }
         // Events are applied meanwhile, and have half of the time for themselves.

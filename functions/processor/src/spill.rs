@@ -17,10 +17,11 @@ use shared::{
     store::{
         self, apps,
         inbox::{self, Accepted, Form, NewEvent},
+        keys,
     },
     telemetry::{Chain, Metric, TraceId},
 };
-use tracing::{info, warn};
+use tracing::{field::display, info, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -52,7 +53,7 @@ pub(crate) struct Outcome {
     pub(crate) apps: BTreeMap<AppId, Traces>,
     /// The messages that wait on.
     pub(crate) waiting: Vec<String>,
-    /// Whether the database could not even be reached.
+    /// Whether the database does nothing that is asked of it.
     pub(crate) is_away: bool,
 }
 
@@ -66,17 +67,19 @@ pub(crate) async fn store_all(processor: &Processor, spilled: Vec<Spilled>) -> O
             }
             let stored = store(processor, &spilled.delivery).await;
             let stored = stored.map_err(|cause| {
-                let app_id = spilled.delivery.app_id;
-                warn!(component = "Processor", %app_id, error = %Chain(&cause), "spilled delivery waits on");
-                is_away.fetch_or(cause.is_unreachable(), Relaxed);
+                let app_id = spilled.delivery.app_id.map(display);
+                warn!(component = "Processor", app_id, error = %Chain(&cause), "spilled delivery waits on");
+                is_away.fetch_or(cause.is_unavailable(), Relaxed);
             });
             (spilled, stored.ok())
         })
         .buffered(CONNECTIONS);
     let (mut apps, mut waiting, mut put_off) = (BTreeMap::<_, Traces>::new(), Vec::new(), Vec::new());
     while let Some((Spilled { message_id, receipt, delivery }, stored)) = tried.next().await {
-        if let Some(event_id) = stored {
-            apps.entry(delivery.app_id).or_default().note(event_id, delivery.trace_id);
+        if let Some(stored) = stored {
+            if let Some((app_id, event_id)) = stored {
+                apps.entry(app_id).or_default().note(Some(event_id), delivery.trace_id);
+            }
         } else {
             put_off.push((receipt, pause(processor.clock.now() - delivery.received_at)));
             waiting.push(message_id);
@@ -97,14 +100,19 @@ fn pause(age: TimeDelta) -> Duration {
     backoff::spread(part.clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
 }
 
-/// Stores a spilled delivery, and verifies it first where that could not be done when it came. What is refused now would
-/// have been refused then. An error means that the database is still away. Gives the row, if there is a new one.
-async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Option<Uuid>, Error> {
-    let (app_id, trace_id) = (spilled.app_id, spilled.trace_id.as_ref().map(TraceId::as_str));
+/// Stores a spilled delivery, and finds out first what could not be known when it came: whose it is, and whether its
+/// signature is good. What is refused now would have been refused then. An error means that the database is still away.
+/// Gives the app and the row, if there is a new one.
+async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Option<(AppId, Uuid)>, Error> {
+    let trace_id = spilled.trace_id.as_ref().map(TraceId::as_str);
     let reject = |reason: &'static str| {
+        let app_id = spilled.app_id.map(display);
         processor.metrics.count(Metric::Rejected, reason);
-        warn!(component = "Webhook", %app_id, trace_id, reason, "spilled delivery rejected");
+        warn!(component = "Webhook", app_id, trace_id, reason, "spilled delivery rejected");
         Ok(None)
+    };
+    let Some(app_id) = app_of(processor, spilled).await? else {
+        return reject("app_required");
     };
     let json = if spilled.verified {
         Cow::Borrowed(&spilled.body)
@@ -134,11 +142,11 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
     match accepted {
         Accepted::Conflicting(event_id) => {
             warn!(component = "Webhook", %app_id, %event_id, trace_id, "conflicting");
-            Ok(Some(event_id))
+            Ok(Some((app_id, event_id)))
         }
         Accepted::New(event_id) => {
             info!(component = "Webhook", %app_id, %event_id, trace_id, "stored");
-            Ok(Some(event_id))
+            Ok(Some((app_id, event_id)))
         }
         Accepted::Duplicate => {
             info!(component = "Webhook", %app_id, trace_id, "repeated");
@@ -147,14 +155,30 @@ async fn store(processor: &Processor, spilled: &SpilledDelivery) -> Result<Optio
     }
 }
 
+/// Whose it is.
+async fn app_of(processor: &Processor, spilled: &SpilledDelivery) -> store::Result<Option<AppId>> {
+    if spilled.app_id.is_some() {
+        return Ok(spilled.app_id);
+    }
+    let db = processor.store.system().await?;
+    match &spilled.key {
+        Some(key) => keys::holder(&*db, &key.id, &key.hash, spilled.received_at).await,
+        None => apps::only_active(&*db).await,
+    }
+}
+
 async fn accept(processor: &Processor, event: NewEvent<'_>, form: Form) -> store::Result<Accepted> {
-    let db = processor.store.app(event.app_id).await?;
-    match db.commit_with(inbox::accept(&*db, event, form)).await? {
+    let accepted = {
+        let db = processor.store.app(event.app_id).await?;
+        db.commit_with(inbox::accept(&*db, event, form)).await?
+    };
+    // The connection is given back before another is asked for: as many deliveries are stored at once as there are.
+    match accepted {
         Accepted::Duplicate => {
             let db = processor.store.app(event.app_id).await?;
             db.commit_with(inbox::keep_aside(&*db, event, form)).await
         }
-        accepted @ (Accepted::New(_) | Accepted::Conflicting(_)) => Ok(accepted),
+        Accepted::New(_) | Accepted::Conflicting(_) => Ok(accepted),
     }
 }
 

@@ -111,12 +111,17 @@ async fn look(processor: &Processor, last: &mut Option<AppId>, until: Instant) -
     Ok(!left.is_empty() || begun < apps.len())
 }
 
+/// A queue that does not take all of one app is not tried with those of others, which would take the time of the look.
 async fn send_again(processor: &Processor, forgotten: Vec<(AppId, LoggedEvent)>) -> Result<(), Error> {
     for (app_id, log) in by_app(forgotten) {
-        info!(component = "Processor", %app_id, client_events = log.len(), "sending forgotten events again");
+        let all = log.len();
+        info!(component = "Processor", %app_id, client_events = all, "sending forgotten events again");
         let sent = outbox::send(&processor.queues.pushes, app_id, log).await;
         let db = processor.store.app(app_id).await?;
         db.commit_with(event_log::mark_handed_over(&*db, app_id, &sent, processor.clock.now())).await?;
+        if sent.len() < all {
+            break;
+        }
     }
     Ok(())
 }

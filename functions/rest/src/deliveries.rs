@@ -148,7 +148,7 @@ pub(crate) async fn list(
     Ok(axum::Json(List::new(page, &request, Delivery::from)))
 }
 
-/// Tries a delivery again, whatever became of it; applying one twice changes nothing.
+/// Tries a delivery again that was not applied. One that was stays as it is: clients would be told twice.
 #[utoipa::path(post, operation_id = "replay_webhook_event",
     path = "/internal/apps/{app_id}/webhook-events/{event_id}/replay", tag = "Deliveries",
     params(("app_id" = Uuid, Path), ("event_id" = Uuid, Path)), security(("operator" = [])),
@@ -165,7 +165,10 @@ pub(crate) async fn replay(
         return Err(Error::NotFound("delivery"));
     }
     tracing::info!(component = "App", %app_id, event_id = %id, request_id = operator.request_id, "delivery replayed");
-    Ok((StatusCode::ACCEPTED, Done::json("The delivery is processed again with the next poll")))
+    Ok((
+        StatusCode::ACCEPTED,
+        Done::json("The delivery is processed with the next poll, unless it was already"),
+    ))
 }
 
 /// Which dead deliveries are tried again; without a bound, all.

@@ -8,7 +8,7 @@ use shared::{
     clock::Clock,
     dialpad::{jws::Jws, payload},
     domain::ids::AppId,
-    queue::{EventMessage, Queue, SpilledDelivery},
+    queue::{EventMessage, KeyProof, Queue, SpilledDelivery},
     store::{
         self, Store,
         apps::{self, WebhookSecrets},
@@ -131,7 +131,12 @@ impl Intake {
             Ok(found) => found,
             Err(error) => return self.spill_unverified(&recipient, body, received_at, error, told).await,
         };
-        let payload = self.open(&body, known, &recipient, received_at, deadline).await?;
+        let payload = match self.open(&body, known, &recipient, received_at, deadline).await {
+            Err(error @ Error::Unavailable(_)) => {
+                return self.spill_unverified(&recipient, body, received_at, error, told).await;
+            }
+            opened => opened?,
+        };
         let delivery = payload::inspect(&payload).map_err(|_| Error::NotAnObject)?;
         let event = NewEvent { app_id, delivery: &delivery, received_at };
         let mut form = Form::Json;
@@ -164,10 +169,8 @@ impl Intake {
             }
             Err(error) => {
                 warn!(component = "Webhook", request_id, %app_id, trace_id, error = %Chain(&error), "database away");
-                let trace_id = told.trace_id.cloned();
-                let delivery =
-                    SpilledDelivery { app_id, body: payload, verified: true, received_at, trace_id };
-                self.spill(delivery, told).await
+                let recipient = Recipient::App(app_id);
+                self.spill(&recipient, payload, true, received_at, told).await
             }
         }
     }
@@ -182,10 +185,14 @@ impl Intake {
         let app_id = match recipient {
             Recipient::App(app_id) => Some(*app_id),
             Recipient::KeyHolder(key) => {
-                ask!(self, deadline, self.store.system(), |db| keys::find(&*db, key.id(), now))
-                    .map_err(Error::Unavailable)?
-                    .filter(|stored| key.hash().matches(&stored.key_hash) && !stored.is_dead)
-                    .map(|stored| stored.app_id)
+                let hash = key.hash();
+                ask!(self, deadline, self.store.system(), |db| keys::holder(
+                    &*db,
+                    key.id(),
+                    hash.as_bytes(),
+                    now
+                ))
+                .map_err(Error::Unavailable)?
             }
             Recipient::OnlyApp => ask!(self, deadline, self.store.system(), |db| apps::only_active(&*db))
                 .map_err(Error::Unavailable)?,
@@ -216,7 +223,7 @@ impl Intake {
     }
 
     /// The event in the body. When its signature does not fit what is remembered, the secrets are read again: they may
-    /// have been rotated.
+    /// have been rotated. When they cannot be read, nothing is known of the signature.
     async fn open(
         &self,
         body: &str,
@@ -231,7 +238,6 @@ impl Intake {
         }
         match self.read_secrets(known.secrets.app_id, now, deadline).await {
             Ok(read) => self.open_with(body, &read.secrets, recipient),
-            Err(Error::Unavailable(_)) => opened,
             Err(error) => Err(error),
         }
     }
@@ -244,8 +250,8 @@ impl Intake {
         open(body, &secrets, app.allow_unsigned || self.config.allow_unsigned)
     }
 
-    /// The database did not say how to verify. What looks like a signed delivery is put aside and verified when it is
-    /// stored; anything else Dialpad is to send again.
+    /// The database did not say whose it is or how to verify it. What looks like a signed delivery is put aside, and what was
+    /// not known is looked up when it is stored; anything else Dialpad is to send again.
     async fn spill_unverified(
         &self,
         recipient: &Recipient,
@@ -254,24 +260,47 @@ impl Intake {
         error: Error,
         told: Told<'_>,
     ) -> Result<(), Error> {
-        match (&error, recipient) {
-            (Error::Unavailable(cause), Recipient::App(app_id)) if Jws::parse(&body).is_ok() => {
-                let (app_id, trace_id) = (*app_id, told.trace_id.cloned());
-                warn!(component = "Webhook", request_id = told.request_id, %app_id, error = %Chain(cause), "database away, nothing verified");
-                let delivery = SpilledDelivery { app_id, body, verified: false, received_at, trace_id };
-                self.spill(delivery, told).await
-            }
-            _ => Err(error),
+        let Error::Unavailable(cause) = &error else { return Err(error) };
+        if Jws::parse(&body).is_err() {
+            return Err(error);
+        }
+        warn!(component = "Webhook", request_id = told.request_id, error = %Chain(cause), "database away");
+        match self.open_as_stack(recipient, &body) {
+            Some(payload) => self.spill(recipient, payload, true, received_at, told).await,
+            None => self.spill(recipient, body, false, received_at, told).await,
         }
     }
 
-    async fn spill(&self, delivery: SpilledDelivery, told: Told<'_>) -> Result<(), Error> {
-        let (app_id, verified) = (delivery.app_id, delivery.verified);
+    /// The event in a body that is signed with the stack's own secret, which no other function knows.
+    fn open_as_stack(&self, recipient: &Recipient, body: &str) -> Option<String> {
+        let secret = self.config.stack_secret.clone().filter(|_| !matches!(recipient, Recipient::App(_)))?;
+        open(body, &[secret], false).ok()
+    }
+
+    async fn spill(
+        &self,
+        recipient: &Recipient,
+        body: String,
+        verified: bool,
+        received_at: DateTime<Utc>,
+        told: Told<'_>,
+    ) -> Result<(), Error> {
+        let (app_id, key) = match recipient {
+            Recipient::App(app_id) => (Some(*app_id), None),
+            Recipient::KeyHolder(key) => {
+                let proof = KeyProof { id: key.id().to_owned(), hash: key.hash().as_bytes().to_vec() };
+                (None, Some(proof))
+            }
+            Recipient::OnlyApp => (None, None),
+        };
+        let trace_id = told.trace_id.cloned();
+        let delivery = SpilledDelivery { app_id, key, body, verified, received_at, trace_id };
         self.spill_queue.send(&EventMessage::Spilled(delivery)).await.map_err(Error::NotKept)?;
         self.metrics.add(Metric::Received, 1);
         self.metrics.add(Metric::Spilled, 1);
         let (request_id, trace_id) = (told.request_id, told.trace_id.map(TraceId::as_str));
-        warn!(component = "Webhook", request_id, %app_id, trace_id, verified, "spilled");
+        let app_id = app_id.map(tracing::field::display);
+        warn!(component = "Webhook", request_id, app_id, trace_id, verified, "spilled");
         Ok(())
     }
 

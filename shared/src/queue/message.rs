@@ -31,8 +31,12 @@ pub enum EventMessage {
 /// A delivery that waits in the spill queue until the database is back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpilledDelivery {
-    /// The app it was sent to.
-    pub app_id: AppId,
+    /// The app it was sent to; none: that is looked up when it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<AppId>,
+    /// The key that says whose it is; without one and without an app it is the only active app's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyProof>,
     /// The body exactly as it came.
     pub body: String,
     /// Whether its signature was verified; else that is done when it is stored.
@@ -42,6 +46,15 @@ pub struct SpilledDelivery {
     /// The trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<TraceId>,
+}
+
+/// What is known of a key that was shown: enough to find it, and to tell that it was the right one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyProof {
+    /// Its public part.
+    pub id: String,
+    /// SHA-256 of the whole.
+    pub hash: Vec<u8>,
 }
 
 /// A message of the push queue, to `broadcaster`.

@@ -4,6 +4,6 @@ mod message;
 #[cfg(feature = "queue")]
 mod sqs;
 
-pub use message::{Close, Entry, EventMessage, PushMessage, SpilledDelivery};
+pub use message::{Close, Entry, EventMessage, KeyProof, PushMessage, SpilledDelivery};
 #[cfg(feature = "queue")]
 pub use sqs::{Error, MAX_MESSAGE_BYTES, Queue};

@@ -125,13 +125,14 @@ pub async fn list(
     listing.page(db, app_id, request, &[(&state, Type::TEXT)], |row| Ok(Delivery::from(row))).await
 }
 
-/// The statement that makes deliveries pending again where `condition` holds, with a line in the audit trail.
+/// The statement that makes deliveries that were not applied pending again where `condition` holds, with a line in the audit trail.
 fn again(name: &str, condition: &str, action: &str) -> String {
     format!(
         "-- {name}
          WITH again AS (
              UPDATE webhook_events
-             SET processed_at = NULL, dead_at = NULL, attempts = 0, due_at = $2, last_error = NULL
+             SET processed_at = CASE WHEN conflicts_with IS NULL THEN processed_at END,
+                 dead_at = NULL, attempts = 0, due_at = $2, last_error = NULL
              WHERE app_id = $1 AND {condition} RETURNING id),
          counted AS (SELECT count(*) AS n FROM again),
          audited AS (
@@ -141,7 +142,7 @@ fn again(name: &str, condition: &str, action: &str) -> String {
     )
 }
 
-/// Tries a delivery again, whatever became of it: applying it twice changes nothing. Says whether there is one.
+/// Tries a delivery again. One that was applied stays so: clients were told of it. Says whether there is one.
 pub async fn replay(
     db: &(impl GenericClient + Sync),
     app_id: AppId,

@@ -90,12 +90,6 @@ impl Error {
         }
     }
 
-    /// Whether nothing can be asked at all, so that another request will not fare better.
-    #[must_use]
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::SchemaTooOld(_))
-    }
-
     /// Whether the database lacks what this release's migrations bring. Of a schema that was made with psql no version is
     /// known, so that a missing table or column says the same.
     #[must_use]

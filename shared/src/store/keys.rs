@@ -40,6 +40,17 @@ pub async fn find(
     Ok(row.as_ref().map(StoredKey::from))
 }
 
+/// Whose key it is, while it works.
+pub async fn holder(
+    db: &(impl GenericClient + Sync),
+    key_id: &str,
+    key_hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<AppId>> {
+    let stored = find(db, key_id, now).await?;
+    Ok(stored.filter(|stored| stored.key_hash == key_hash && !stored.is_dead).map(|stored| stored.app_id))
+}
+
 /// A key of this id, with whether it works at the time `$2`.
 const FOUND: &str = "SELECT k.id, k.app_id, a.is_active, k.key_hash,
            (k.revoked_at IS NOT NULL OR coalesce(k.expires_at <= $2, false)) AS is_dead

@@ -2,7 +2,13 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use shared::{clock::Clock as _, config::Secret, dialpad::jws::sign, store::deliveries};
+use shared::{
+    clock::Clock as _,
+    config::Secret,
+    dialpad::jws::sign,
+    domain::ids::AppId,
+    store::{apps, deliveries},
+};
 
 use crate::stage::Stage;
 
@@ -91,6 +97,42 @@ async fn a_spilled_delivery_is_stored_once_and_a_forged_one_never() {
     assert!(answer.batch_item_failures.is_empty());
     assert_eq!(stage.count("SELECT count(*) FROM webhook_events WHERE app_id = $1").await, 1);
     assert_eq!(stage.frames().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_spilled_delivery_that_names_no_app_finds_its_own_when_it_is_stored() {
+    let stage = Stage::new().await;
+    stage
+        .database
+        .execute(
+            "INSERT INTO api_keys (id, app_id, key_id, key_hash, key_hint) VALUES ($1, $2, 'known', $3, 'hint')",
+            &[&shared::domain::ids::new_id(), &stage.app_id.0, &[1_u8; 32].as_slice()],
+        )
+        .await
+        .unwrap();
+    let key = |id: &str, hash: [u8; 32]| json!({"id": id, "hash": hash});
+    let hand_over = async |call_id: i64, key: &Value| {
+        let payload = json!({"state": "ringing", "call_id": call_id, "event_timestamp": 5}).to_string();
+        let message = json!({"kind": "spilled", "key": key, "body": sign(&payload, &Secret::new("secret")),
+                             "verified": false, "received_at": stage.clock.now()});
+        let record = json!({"messageId": "1", "body": message.to_string()});
+        let answer = processor::handle(&stage.processor, json!({"Records": [record]})).await.unwrap();
+        assert!(answer.batch_item_failures.is_empty());
+    };
+    hand_over(1, &Value::Null).await;
+    hand_over(2, &key("known", [1; 32])).await;
+    let other = AppId(shared::domain::ids::new_id());
+    apps::insert(&stage.database, other, "other", &Secret::new("secret"), None, stage.clock.now())
+        .await
+        .unwrap();
+    // Nobody's, and somebody's who only knows the public part.
+    hand_over(3, &Value::Null).await;
+    hand_over(4, &key("known", [2; 32])).await;
+    hand_over(5, &key("unknown", [1; 32])).await;
+    hand_over(6, &key("known", [1; 32])).await;
+    let calls: Vec<_> = stage.frames().await.iter().map(|frame| frame["call_id"].clone()).collect();
+    assert_eq!(calls, ["1", "2", "6"]);
+    assert_eq!(stage.count("SELECT count(*) FROM webhook_events WHERE $1 <> app_id").await, 0);
 }
 
 #[tokio::test]

@@ -93,13 +93,25 @@ async fn without_a_connection_every_spilled_delivery_of_a_batch_waits_on_without
 async fn while_more_spilled_deliveries_wait_they_are_stored_and_not_yet_applied() {
     let stage = Stage::new().await;
     let queue = stage.queues.queue("SpillQueue").unwrap();
-    (0..13).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
+    (1..14).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
     let applied = "SELECT count(*) FROM webhook_events WHERE app_id = $1 AND processed_at IS NOT NULL";
     let stored = "SELECT count(*) FROM webhook_events WHERE app_id = $1";
     for (so_many, so_many_applied) in [(10, 0), (13, 13)] {
         assert_eq!(hand_over(&stage, "SpillQueue").await.0, Vec::<String>::new());
         assert_eq!((stage.count(stored).await, stage.count(applied).await), (so_many, so_many_applied));
     }
+}
+
+/// Each is looked at a second time, which takes another connection: none is kept from the other.
+#[tokio::test]
+async fn spilled_deliveries_that_are_stored_already_hold_up_nothing() {
+    let stage = Stage::new().await;
+    let queue = stage.queues.queue("SpillQueue").unwrap();
+    for _ in 0..2 {
+        (0..10).for_each(|call_id| drop(queue.send(&spilled(&stage, call_id), None)));
+        assert_eq!(hand_over(&stage, "SpillQueue").await.0, Vec::<String>::new());
+    }
+    assert_eq!(stage.count("SELECT count(*) FROM webhook_events WHERE app_id = $1").await, 10);
 }
 
 #[tokio::test]

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use axum::http::Method;
 use local::simulate::Scenario;
 use serde_json::json;
 use shared::{
     clock::{Clock as _, SystemClock},
+    config::Secret,
+    dialpad::jws,
     postgres::{self, Options},
 };
 
@@ -59,29 +62,45 @@ async fn deliveries_of_an_outage_are_answered_at_once_and_pushed_after_it() {
     for payload in calls.next().unwrap() {
         assert_eq!(client.deliver(&app, &payload).await.unwrap().status.as_u16(), 200);
     }
+    // Its secret is another by the time of the outage, and those who know it know the old one.
+    let mut rotated = client.make_app("rotated").await.unwrap();
+    let of_rotated = Scenario::Outbound.payloads(now - chrono::TimeDelta::seconds(18));
+    assert_eq!(client.deliver(&rotated, &of_rotated[0]).await.unwrap().status.as_u16(), 200);
+    let path = format!("/internal/apps/{}/webhook-secret", rotated.app_id);
+    let secret = client.send(Method::POST, &path, &[], "").await.unwrap().body["webhook_secret"].clone();
+    rotated.webhook_secret = Secret::new(secret.as_str().unwrap());
     tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
 
     let of_unknown = Scenario::Outbound.payloads(now - chrono::TimeDelta::seconds(9));
     let during = calls.flatten().map(|payload| (&app, payload));
-    for (app, payload) in during.chain(of_unknown.into_iter().map(|payload| (&unknown, payload))) {
+    let of_others = of_unknown.into_iter().map(|payload| (&unknown, payload));
+    let of_others = of_others.chain(of_rotated.into_iter().map(|payload| (&rotated, payload)));
+    for (app, payload) in during.chain(of_others) {
         let sent = Instant::now();
         let answer = client.deliver(app, &payload).await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"received": true})));
         // Dialpad gives up after five seconds, and the database gets 1.5 of them.
         assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
     }
-    let health = client.send(axum::http::Method::GET, "/health", &[], "").await.unwrap();
+    // The one address of the stack, and a key that says whose it is.
+    for payload in Scenario::Outbound.payloads(now - chrono::TimeDelta::seconds(27)) {
+        let body = jws::sign(&payload.to_string(), &app.webhook_secret);
+        let headers = [("x-app-api-key", app.api_key.as_str())];
+        let answer = client.send(Method::POST, "/webhooks/dialpad", &headers, body).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"received": true})));
+    }
+    let health = client.send(Method::GET, "/health", &[], "").await.unwrap();
     assert_eq!(health.status.as_u16(), 503);
 
     let database = start(Some(port)).await.unwrap();
     let rows = server.database().await;
     eventually("every delivery is stored and applied", async || {
         let sql = "SELECT count(*) FROM webhook_events WHERE processed_at IS NOT NULL";
-        rows.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 18
+        rows.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 24
     })
     .await;
     let mut ended = 0;
-    while ended < 5 {
+    while ended < 6 {
         ended += usize::from(socket.next(PATIENCE).await.unwrap()["event"] == "call.ended");
     }
     drop(rows);
