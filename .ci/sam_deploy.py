@@ -28,7 +28,7 @@ BUCKET = "built-functions"
 SECRET = "operators-only"
 # What docs/local.md says is left out.
 LEFT_OUT = {"DefaultRouteResponse", "FunctionErrorsAlarm", "FunctionThrottlesAlarm", "RejectedSignaturesAlarm",
-            "ApiKeyChangedAlarm", "WebSocketErrorsAlarm"}
+            "ApiKeyChangedAlarm", "WebSocketErrorsAlarm", "AuthFailuresAlarm", "ApiKeyRefusedAlarm", "SpillQueueAlarm"}
 
 built, work = map(pathlib.Path, sys.argv[1:3])
 tools = pathlib.Path("target/ci-tools/bin").resolve()
@@ -160,6 +160,13 @@ def use(deployed, database_url):
     ]:
         answer = deployed.invoke("MigratorFunction", {"action": action})
         check(f"migrator, {action}", "errorType" not in answer and holds(answer), answer)
+    invoked = lambda *actions: subprocess.run([sys.executable, ".ci/migrator.py", STACK, *actions], env=os.environ | {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{deployed.port}", "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}, capture_output=True, text=True)
+    piped = invoked("plan", "apply", "verify")
+    check("the migrator, in a pipeline", piped.returncode == 0 and "verify: " in piped.stdout, piped)
+    piped = invoked("undo", "plan")
+    check("a pipeline that ends where the migrator fails", piped.returncode != 0 and "plan: " not in piped.stdout, piped)
     operator = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
     status, app = deployed.http("RestFunction", "POST", "/internal/apps", operator, '{"name":"deployed"}')
     check("an app", status == 201, app)
