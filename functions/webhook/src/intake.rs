@@ -100,7 +100,8 @@ impl Intake {
         clock: Box<dyn Clock>,
         config: Config,
     ) -> Self {
-        let (patience, secrets, metrics) = Default::default();
+        let (secrets, metrics) = Default::default();
+        let patience = Patience::out_of_step();
         Self { store, event_queue, spill_queue, clock, config, patience, secrets, metrics }
     }
 

@@ -10,6 +10,7 @@ use std::{
 
 use shared::store;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// How long the database has. What is left of Dialpad's five seconds is for the queue.
 const TIME: Duration = Duration::from_millis(1500);
@@ -25,6 +26,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Patience {
     /// None: the database answers.
     silence: Mutex<Option<Silence>>,
+    /// How many tries a silence begins with.
+    ahead: u32,
 }
 
 /// A database that is taken to be silent.
@@ -37,6 +40,13 @@ struct Silence {
 }
 
 impl Patience {
+    /// One whose long tries come when they may. Instances find a silence at the same time; were their long tries at the same
+    /// time too, nobody would be left to take deliveries meanwhile.
+    pub(crate) fn out_of_step() -> Self {
+        let random = Uuid::now_v7().as_u128() % u128::from(ONE_OF_TRIES);
+        Self { ahead: u32::try_from(random).unwrap_or_default(), ..Self::default() }
+    }
+
     /// Until when a delivery that comes now waits for the database. It is over already while that is taken to be silent.
     pub(crate) fn deadline(&self) -> Instant {
         let (now, mut silence) = (Instant::now(), self.silence());
@@ -54,7 +64,7 @@ impl Patience {
         let mut silence = self.silence();
         match outcome {
             Err(store::Error::TooSlow) => {
-                let tries = silence.map_or(0, |silence| silence.tries);
+                let tries = silence.map_or(self.ahead, |silence| silence.tries);
                 *silence = Some(Silence { since: Instant::now(), tries });
             }
             // It refused, at once: nobody waits for it, and nothing is known of whether it would be silent.
