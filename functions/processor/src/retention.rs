@@ -53,7 +53,7 @@ async fn delete(processor: &Processor, end: Instant) -> store::Result<bool> {
             }
         }
         left = still_left;
-        let is_over = if looks_once { round > BATCHES } else { Instant::now() >= end };
+        let is_over = if looks_once { round >= BATCHES } else { Instant::now() >= end };
         if left.is_empty() || is_over {
             break;
         }

@@ -25,29 +25,21 @@ pub struct StoredKey {
     pub is_dead: bool,
 }
 
-/// Finds a key by its public id: one indexed look-up whatever the number of apps.
-pub async fn find(
-    db: &(impl GenericClient + Sync),
-    key_id: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<StoredKey>> {
-    let row = db
-        .query_typed_opt(
-            &format!("-- keys.find\n{FOUND}"),
-            &[(&key_id, Type::TEXT), (&now, Type::TIMESTAMPTZ)],
-        )
-        .await?;
-    Ok(row.as_ref().map(StoredKey::from))
-}
-
-/// Whose key it is, while it works.
+/// Whose key it is, while it works: one indexed look-up whatever the number of apps. What the time of the comparison tells
+/// of a hash tells nothing of the key.
 pub async fn holder(
     db: &(impl GenericClient + Sync),
     key_id: &str,
     key_hash: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Option<AppId>> {
-    let stored = find(db, key_id, now).await?;
+    let row = db
+        .query_typed_opt(
+            &format!("-- keys.holder\n{FOUND}"),
+            &[(&key_id, Type::TEXT), (&now, Type::TIMESTAMPTZ)],
+        )
+        .await?;
+    let stored = row.as_ref().map(StoredKey::from);
     Ok(stored.filter(|stored| stored.key_hash == key_hash && !stored.is_dead).map(|stored| stored.app_id))
 }
 
